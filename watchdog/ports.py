@@ -1,0 +1,339 @@
+"""The ports: every outside thing as a Protocol, written for the weakest thing that will stand behind it.
+
+Role: what `engine` talks to. Neighbours: real ones in `signals`, `platforms`, `stores`, `channels`, `incidents`; public
+fakes in `watchdog.testing`; one contract test per port runs on both. Guarantees every implementation must give: a port
+returns "known" or raises / returns its *unknown* form; it never turns "could not find out" into no.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from watchdog.model import (
+    Confirmation,
+    EvidenceFile,
+    Finding,
+    Incident,
+    Instant,
+    Intent,
+    JsonObject,
+    Notice,
+    Ownership,
+    Permit,
+    Plan,
+    Release,
+    Resolution,
+    Sample,
+    Step,
+    StepOutcome,
+    UnitRef,
+    WorkloadState,
+    record,
+)
+
+
+class WatchdogError(Exception):
+    """Root of our errors. Split by who must react and how."""
+
+
+class Unavailable(WatchdogError):
+    """An outside thing could not be asked: the answer is unknown. Temporary; try again later."""
+
+
+class StoreUnavailable(Unavailable):
+    """The store cannot be read or written now: watching goes on, no new act (P11, P21)."""
+
+
+class Conflict(WatchdogError):
+    """A compare-and-swap was lost: somebody else wrote. Read again, decide again."""
+
+
+class StoreDamaged(WatchdogError):
+    """The store holds something that must not be overwritten; the message says what to do."""
+
+
+class DeliveryFailed(WatchdogError):
+    """A channel could not deliver. `retry_after` in seconds when the service named one; `permanent` = never retry."""
+
+    def __init__(self, reason: str, *, retry_after: float | None = None, permanent: bool = False) -> None:
+        """Keep the reason and what the service said about trying again."""
+        super().__init__(reason)
+        self.retry_after = retry_after
+        self.permanent = permanent
+
+
+class PermitRefused(WatchdogError):
+    """A writer was called with a permit that is forged, expired or for something else. Nothing was written."""
+
+
+# -- time ------------------------------------------------------------------------------------------------------------
+
+
+class Clock(Protocol):
+    """Two clocks. Every part gets this one injected."""
+
+    def now(self) -> Instant:
+        """UTC, for records and event times."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds of a clock that never steps, for intervals, deadlines and leases. Equals the running loop's time."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the monotonic clock. 0 or less yields once."""
+        ...
+
+
+# -- store -----------------------------------------------------------------------------------------------------------
+
+
+@record
+class Stored:
+    """A document with its key and the version token of compare-and-swap."""
+
+    key: str
+    document: JsonObject
+    version: str
+
+
+class Store(Protocol):
+    """Documents with compare-and-swap on *one*; no transaction over several.
+
+    Keys are ``kind/rest``. Every method may raise StoreUnavailable (unknown whether a write happened: read to resolve).
+    """
+
+    async def read(self, key: str) -> Stored | None:
+        """The document, or None when it is known not to exist."""
+        ...
+
+    async def list(self, kind: str) -> Sequence[Stored]:
+        """All documents whose key begins with ``kind/``, in key order."""
+        ...
+
+    async def create(self, key: str, document: JsonObject) -> Stored:
+        """Create if absent. Raises Conflict when the key exists: that is the fence against two."""
+        ...
+
+    async def replace(self, key: str, document: JsonObject, version: str) -> Stored:
+        """Replace if still at `version`. Raises Conflict when it is not, or is gone."""
+        ...
+
+    async def delete(self, key: str, version: str) -> None:
+        """Delete if still at `version`. Raises Conflict when it is not, or is gone."""
+        ...
+
+    async def changes(self, cursor: str) -> tuple[str, Sequence[str]]:
+        """Keys written or deleted since `cursor` ("" = from now on), and the next cursor. Polling is enough."""
+        ...
+
+    async def found_empty(self) -> bool:
+        """True when this store held nothing when it was opened: the first start on an unknown environment (P22)."""
+        ...
+
+    async def close(self) -> None:
+        """Flush and let go."""
+        ...
+
+
+# -- lease -----------------------------------------------------------------------------------------------------------
+
+
+@record
+class Held:
+    """We hold the lease for `remaining` more seconds (monotonic, measured from before the renewal was sent)."""
+
+    remaining: float
+    fence: int = 0
+
+
+@record
+class NotHolder:
+    """Somebody else holds it: stand down."""
+
+    holder: str
+
+
+@record
+class LeaseUnknown:
+    """Could not be found out: observe and notify, do not act."""
+
+    reason: str
+
+
+LeaseState = Held | NotHolder | LeaseUnknown
+
+
+class Lease(Protocol):
+    """Leadership. A lock file for one host, a Kubernetes Lease later."""
+
+    async def acquire(self) -> LeaseState:
+        """Try to take it, without waiting for the present holder."""
+        ...
+
+    def state(self) -> LeaseState:
+        """What is known now, without asking anybody."""
+        ...
+
+    async def release(self) -> None:
+        """Let go, after the work has stopped."""
+        ...
+
+
+# -- platform --------------------------------------------------------------------------------------------------------
+
+
+class Platform(Protocol):
+    """The reading half of one unit's platform. Raises Unavailable when the outside cannot be asked."""
+
+    async def read_state(self) -> WorkloadState:
+        """One fresh read of unit, current release, rollout and instances."""
+        ...
+
+    async def detect_owner(self) -> Ownership:
+        """Who else claims the unit; asked at every decision, not only at start."""
+        ...
+
+    async def history(self) -> Sequence[Release]:
+        """Releases the platform remembers, newest first, each with its fingerprint."""
+        ...
+
+    async def preflight(self, target: Release) -> Sequence[Finding]:
+        """Whether `target` can still run: referenced ConfigMaps, Secrets, accounts; quota."""
+        ...
+
+    async def plan(self, state: WorkloadState, target: Release, incident: str) -> Plan:
+        """Named steps with the exact request of each. Raises ValueError when there is no road to `target`."""
+        ...
+
+    async def resolve(self, intent: Intent) -> Resolution:
+        """What became of `intent`, found by reading only."""
+        ...
+
+    async def confirm(self, intent: Intent) -> Confirmation:
+        """Whether what was issued has been rolled out, is stuck or was superseded."""
+        ...
+
+    async def close(self) -> None:
+        """Let connections go."""
+        ...
+
+
+class PlatformWriter(Protocol):
+    """The writing half. Only `engine.response` may import it; every write demands the gate's permit."""
+
+    async def execute(self, step: Step, intent: Intent, permit: Permit, *, deadline_s: float) -> StepOutcome:
+        """One conditional write, shorter than `deadline_s`. Raises PermitRefused; never retries an unclear reply."""
+        ...
+
+    async def rehearse(self, step: Step, *, deadline_s: float) -> StepOutcome:
+        """The same request as a dry run of the outside, where it has one: changes nothing."""
+        ...
+
+
+class EvidenceSource(Protocol):
+    """What a platform can hand to the incident's evidence before the write."""
+
+    async def gather(self, keep: EvidenceSink, incident: Incident) -> None:
+        """Hand each part to `keep` as soon as it is there, cheap and perishable first. May be cancelled at any await."""
+        ...
+
+
+class EvidenceSink(Protocol):
+    """Where parts of evidence go; redacts, caps and stores."""
+
+    async def file(self, path: str, content: bytes | str | JsonObject | Sequence[JsonObject], note: str = "") -> None:
+        """Keep one part under a relative path."""
+        ...
+
+    def missing(self, what: str, why: str) -> None:
+        """Name what could not be had."""
+        ...
+
+
+# -- signals ---------------------------------------------------------------------------------------------------------
+
+
+@record
+class PollContext:
+    """What a poll may need to know about the target: its latest state (None before the first read) and release times."""
+
+    state: WorkloadState | None = None
+    release: str = ""
+    release_started: Instant | None = None
+
+
+@runtime_checkable
+class Signal(Protocol):
+    """One source of evidence about a target."""
+
+    name: str
+    counts_users: bool
+    """Its events are user events (a request counter), which the soak's `>= 1000 events` counts; False for own probes."""
+
+    async def poll(self, context: PollContext) -> Sequence[Sample]:
+        """One look: one sample, or several where they come per release and instance.
+
+        Source trouble is an `Unknown` sample with its reason, never an exception; cancellation passes through.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let connections go."""
+        ...
+
+
+# -- hazards ---------------------------------------------------------------------------------------------------------
+
+
+@record
+class HazardFact:
+    """What a reader found about one hazard. `present` None = could not be checked."""
+
+    hazard: str
+    present: bool | None
+    sentence: str
+
+
+class HazardReader(Protocol):
+    """Reads the facts of hazards that need an outside look (database ahead, certificate, node)."""
+
+    name: str
+
+    async def read(self, unit: UnitRef, blamed: Release, good: Release) -> Sequence[HazardFact]:
+        """Facts about going from `blamed` to `good`. Raises Unavailable."""
+        ...
+
+
+# -- files and channels ----------------------------------------------------------------------------------------------
+
+
+class Files(Protocol):
+    """Where evidence and reports go: a directory, a volume, an object store. Raises Unavailable."""
+
+    async def write(self, path: str, content: bytes) -> EvidenceFile:
+        """Write atomically (old or new file, never half) under a relative path; returns size and SHA-256."""
+        ...
+
+    async def read(self, path: str) -> bytes:
+        """Raises Unavailable when it is not there or cannot be read."""
+        ...
+
+    def location(self, path: str) -> str:
+        """What a person types to open it."""
+        ...
+
+
+class Channel(Protocol):
+    """Delivers one notice."""
+
+    name: str
+
+    async def deliver(self, notice: Notice, incident: Incident | None) -> None:
+        """Raises DeliveryFailed. May hang: the outbox sender bounds it."""
+        ...
+
+    async def close(self) -> None:
+        """Let connections go."""
+        ...
