@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from watchdog.model import (
     Confirmation,
+    Evidence,
     EvidenceFile,
     Finding,
     Incident,
@@ -20,13 +21,10 @@ from watchdog.model import (
     JsonObject,
     Notice,
     Ownership,
-    Permit,
     Plan,
     Release,
     Resolution,
     Sample,
-    Step,
-    StepOutcome,
     UnitRef,
     WorkloadState,
     record,
@@ -220,18 +218,6 @@ class Platform(Protocol):
         ...
 
 
-class PlatformWriter(Protocol):
-    """The writing half. Only `engine.response` may import it; every write demands the gate's permit."""
-
-    async def execute(self, step: Step, intent: Intent, permit: Permit, *, deadline_s: float) -> StepOutcome:
-        """One conditional write, shorter than `deadline_s`. Raises PermitRefused; never retries an unclear reply."""
-        ...
-
-    async def rehearse(self, step: Step, *, deadline_s: float) -> StepOutcome:
-        """The same request as a dry run of the outside, where it has one: changes nothing."""
-        ...
-
-
 class EvidenceSource(Protocol):
     """What a platform can hand to the incident's evidence before the write."""
 
@@ -336,4 +322,171 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Let connections go."""
+        ...
+
+
+# -- control ---------------------------------------------------------------------------------------------------------
+
+
+class ControlRefused(WatchdogError):
+    """An order or question was not carried out, and nothing was changed.
+
+    `code` says who must react: ``not_found`` (no such target or incident), ``refused`` (a rule forbids it),
+    ``conflict`` (somebody was faster, read again), ``unavailable`` (the store, the lease or a source is unknown now).
+    `next_command` is what to type next, empty when there is nothing better than trying again.
+    """
+
+    def __init__(self, reason: str, *, code: str = "refused", next_command: str = "") -> None:
+        """Keep the sentence, the code and the next command."""
+        super().__init__(reason)
+        self.reason = reason
+        self.code = code
+        self.next_command = next_command
+
+
+class Control(Protocol):
+    """Everything a face (API, command line, page) may ask or order.
+
+    Every answer is a JSON-able object with string keys: moments are ISO 8601 UTC texts (``model.iso``), durations are
+    seconds in keys that end in ``_s``, records stand in their document form. Keys are only ever added. `who` is the
+    person's name as the face established it; `why` the person's sentence. Questions never wait for the outside, except
+    `check` and `describe`. Every method may raise ControlRefused; an order that raises has changed nothing.
+    Orders may be abandoned by the asker after a bound, but are never cancelled before the daemon stops.
+    """
+
+    def status(self) -> JsonObject:
+        """The whole service on one screen.
+
+        ``{"at", "mode", "headline", "cycle", "leader": {"held": bool, "sentence"}, "config": {"hash", "loaded_at",
+        "error"}, "store": {"ok": bool, "sentence"}, "outbox": {"depth", "last_error"}, "targets": [row], "pauses":
+        [pause], "counters": {name: number}}``. `headline` begins with ARMED, OBSERVE, ASK, PAUSED, BLIND or NOT HOLDER.
+        A row: ``{"name", "group", "platform", "mode", "state", "sentence", "release", "good", "since", "streak",
+        "bake", "incident": id | null, "signals": [...]}`` with state healthy, suspect, failing, inconclusive, blind,
+        paused, responding or needs_human. A signal: ``{"name", "health", "sentence", "missing", "progress" 0..1,
+        "value", "limit", "events", "data_age_s"}``. `counters` only grow; metrics show them as ``watchdog_NAME_total``.
+        """
+        ...
+
+    async def describe(self, target: str) -> JsonObject:
+        """``{"at", "target": row, "unit", "releases": [release], "policy", "road_back"}``.
+
+        `road_back` is the way back as it stands now: ``{"decision", "plan": {"words", "warnings", "steps": [{"name",
+        "words", "precondition", "request"}]} | null, "sentence"}``.
+        """
+        ...
+
+    async def explain(self, target: str) -> JsonObject:
+        """Why it acts or does not: ``{"at", "target", "sentence", "decision", "missing": [sentence], "incident"}``.
+
+        `decision` in its document form: outcome, would, sentence, from_release, to_release and its checks, each with
+        name, effect, sentence, outcome.
+        """
+        ...
+
+    async def check(self, target: str, signal: str | None) -> JsonObject:
+        """One look now, which does not feed the judgement.
+
+        ``{"at", "target", "health", "sentence", "samples": [{"signal", "health": "good" | "bad" | "unknown", "sentence",
+        "value", "events", "release", "instance", "phases": {name: seconds}, "took_s"}]}``; health is failing if any
+        sample is bad, blind if all are unknown, inconclusive if there is none, else healthy.
+        """
+        ...
+
+    async def pauses(self) -> JsonObject:
+        """``{"at", "pauses": [pause, with "active": bool]}``, newest first, ended ones too as long as they are kept."""
+        ...
+
+    async def pause(self, scope: str, until: Instant, why: str, who: str) -> JsonObject:
+        """Stop acting in `scope` (``all``, ``group/x``, ``target/x``) until then.
+
+        ``{"pause", "applied": bool, "applied_at", "cycle", "sentence"}``; `applied` False = stored but not yet seen by
+        the engine (P4).
+        """
+        ...
+
+    async def resume(self, id_or_scope: str, who: str) -> JsonObject:
+        """End one pause by id, or all of a scope: ``{"ended": [pause], "applied", "applied_at", "cycle", "sentence"}``."""
+        ...
+
+    async def stop(self, who: str, why: str) -> JsonObject:
+        """Cancel what is not yet written and pause everything for one hour.
+
+        ``{"cancelled": [incident id], "running": [incident id already written], "pause", "applied", "applied_at",
+        "cycle", "sentence"}``.
+        """
+        ...
+
+    async def arm(self, who: str, target: str | None) -> JsonObject:
+        """Let `enforce` act after a first start on an empty store: ``{"armed": [target], "sentence"}``; None = all."""
+        ...
+
+    async def rollback(
+        self, target: str, *, to: str | None, dry_run: bool, why: str, who: str, overrides: Sequence[str]
+    ) -> JsonObject:
+        """Roll back by hand, through the same gate.
+
+        ``{"accepted": bool, "dry_run", "incident", "decision", "plan", "sentence"}``. `to` is a fingerprint (or a
+        unique beginning) or a revision; None = the last known good. `overrides` names checks of the gate a person may
+        override. `accepted` False = the gate says no, with its checks; a dry run answers what would be decided.
+        """
+        ...
+
+    async def approve(self, incident: str, who: str, why: str) -> JsonObject:
+        """Answer the asking checks of an incident: ``{"incident", "approval", "sentence"}``."""
+        ...
+
+    async def cancel(self, incident: str, who: str, why: str) -> JsonObject:
+        """Say no: no automatic act on that fingerprint until cleared. ``{"incident", "fingerprint", "sentence"}``."""
+        ...
+
+    async def incidents(self, target: str | None, *, open_only: bool) -> JsonObject:
+        """All or one target's, newest first, releases by label.
+
+        ``{"at", "incidents": [{"id", "target", "group", "stage", "reason", "headline", "blamed", "good", "opened_at",
+        "closed_at", "simulated", "manual", "needs_human"}]}``.
+        """
+        ...
+
+    async def incident(self, incident: str) -> JsonObject:
+        """``{"incident": document, "report": where it lies, or empty}``. A unique beginning of the id is enough."""
+        ...
+
+    async def history(self, target: str) -> JsonObject:
+        """The ledger, newest first: ``{"at", "target", "current", "good", "releases": [release], "acts": [act]}``."""
+        ...
+
+    async def history_edit(self, target: str, fingerprint: str, verb: str, who: str, why: str) -> JsonObject:
+        """`verb` ``condemn`` or ``clear``: ``{"release", "sentence"}``."""
+        ...
+
+    async def reload(self) -> JsonObject:
+        """Read the configuration again: ``{"reloaded": bool, "hash", "problems": [text], "sentence"}``.
+
+        False = it was refused, and the old one is really running.
+        """
+        ...
+
+    def health(self) -> JsonObject:
+        """``{"live": bool, "ready": bool, "sentence", "loops": [{"name", "last_s", "limit_s", "state"}]}``.
+
+        `last_s` = seconds since its last progress. Live is False only when the engine, a response or the event loop
+        stood still for 60 s; ready is not the lease.
+        """
+        ...
+
+
+# -- recording -------------------------------------------------------------------------------------------------------
+
+
+class Recorder(Protocol):
+    """Captures evidence and writes the report; made of `Files`, redaction and rendering by the composition root."""
+
+    async def capture(
+        self, incident: Incident, sources: Sequence[EvidenceSource], samples: Sequence[Sample], box_s: float
+    ) -> Evidence:
+        """Everything that can be had within `box_s` seconds; what could not is named. Never raises for a source."""
+        ...
+
+    async def report(self, incident: Incident, samples: Sequence[Sample]) -> None:
+        """Write report.json and report.md; to stdout where the files cannot be written."""
         ...

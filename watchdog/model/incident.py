@@ -145,6 +145,8 @@ class Incident:
     """Would-have: observe, pause or an unarmed store kept it from writing."""
     manual: bool = False
     """A rollback by hand (``watchdog rollback``)."""
+    requested: str = ""
+    """Fingerprint a person asked to go back to; empty = the last known good."""
     good: Release | None = None
     plan: Plan | None = None
     step: int = 0
@@ -160,6 +162,8 @@ class Incident:
     reviewed: str = ""
     evidence: Evidence | None = None
     intents: tuple[Intent, ...] = ()
+    past_intents: tuple[Intent, ...] = ()
+    """Intents of earlier openings of the same record."""
     approvals: tuple[Approval, ...] = ()
     overrides: tuple[Override, ...] = ()
     entries: tuple[Entry, ...] = ()

@@ -41,6 +41,10 @@ class SignalVerdict:
     first_bad: Instant | None = None
     since: Instant | None = None
     blind_since: Instant | None = None
+    bad_run: int = 0
+    """Bad polls in a row up to the newest known one: two make the target suspicious."""
+    recovered: bool = False
+    """The rule's own condition for recovery holds on fresh, known, good data. Not the opposite of failing."""
 
 
 @record

@@ -1,0 +1,191 @@
+"""What is known right now of every target: the running daemon's memory.
+
+Role: `polling` and `tracking` write it, `response`, `verification` and every face read it. Neighbours: `judgement.judge`
+turns samples into verdicts here, at the moment they arrive. Guarantees: nothing here is needed after a restart - the store
+has what must last; samples of before a re-arming never count again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from watchdog.judgement.judge import JudgementState, breach_of, judge, rearm
+from watchdog.judgement.rule import Context, Rule
+from watchdog.model import (
+    Breach,
+    Health,
+    Instant,
+    Sample,
+    TargetPolicy,
+    TargetVerdict,
+    UnitRecord,
+    WorkloadState,
+)
+from watchdog.ports import Clock, EvidenceSource, HazardReader, Platform, Signal
+
+KEEP_S = 900.0
+"""Samples of the last quarter hour are kept for evidence and for people."""
+KEEP_SAMPLES = 6000
+
+log = structlog.get_logger("watchdog.board")
+
+
+@dataclass(frozen=True)
+class WatchedSignal:
+    """A signal with its rhythm. `timeout_s` is the deadline of one poll."""
+
+    signal: Signal
+    every_s: float
+    timeout_s: float
+
+
+@dataclass(frozen=True)
+class Watch:
+    """One target with all its collaborators. `platform` None = watch only: control or dependency."""
+
+    policy: TargetPolicy
+    signals: tuple[WatchedSignal, ...]
+    rules: tuple[Rule, ...]
+    platform: Platform | None = None
+    track_every_s: float = 5.0
+    evidence: tuple[EvidenceSource, ...] = ()
+    hazards: tuple[HazardReader, ...] = ()
+    links: tuple[str, ...] = ()
+    config: str = ""
+    """Hash of this target's part of the configuration: a reload touches only targets whose hash changed."""
+
+    @property
+    def name(self) -> str:
+        """The target's name."""
+        return self.policy.target
+
+    @property
+    def slowest_s(self) -> float:
+        """The longest poll period among its signals, seconds."""
+        return max((entry.every_s for entry in self.signals), default=5.0)
+
+
+@dataclass
+class Seen:
+    """What is known of one target now."""
+
+    watch: Watch
+    judgement: JudgementState | None = None
+    verdict: TargetVerdict | None = None
+    state: WorkloadState | None = None
+    state_error: str = "not read yet"
+    state_at: float = float("-inf")
+    record: UnitRecord | None = None
+    fresh_from: Instant = field(default_factory=lambda: Instant(0.0))
+    fresh_why: str = "start-up"
+    samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=KEEP_SAMPLES))
+    failing_at: float | None = None
+    """Monotonic moment of the last verdict that was failing."""
+    healthy_since: float | None = None
+    """Monotonic moment since which every verdict was healthy and recovered."""
+    breach: Breach | None = None
+    """The breach of this episode that no response has taken yet."""
+    in_episode: bool = False
+    polls: int = 0
+    late_polls: int = 0
+    gone: dict[str, str] = field(default_factory=dict)
+    """Signals whose loop was given up, with the reason: blind."""
+    user_events: int = 0
+    """User events since the last credit to the ledger."""
+    credited_at: float | None = None
+    uncounted: deque[Sample] = field(default_factory=lambda: deque(maxlen=KEEP_SAMPLES))
+    """Samples that the ledger's minute counts have not seen yet."""
+
+
+class Board:
+    """All targets."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Begin empty."""
+        self._clock = clock
+        self.seen: dict[str, Seen] = {}
+
+    def put(self, watch: Watch, why: str) -> Seen:
+        """Add a target, or give it a new watch after a reload: what was judged before does not count."""
+        old = self.seen.get(watch.name)
+        seen = Seen(watch=watch)
+        if old is not None:
+            seen.state, seen.state_at, seen.state_error = old.state, old.state_at, old.state_error
+            seen.record, seen.samples = old.record, old.samples
+        self.seen[watch.name] = seen
+        self.rearm(watch.name, why)
+        return seen
+
+    def remove(self, target: str) -> None:
+        """Forget a target."""
+        self.seen.pop(target, None)
+
+    def rearm(self, target: str, why: str) -> None:
+        """Begin a fresh window: samples of before now do not count (start-up, stall, resume, reload, rollback)."""
+        seen = self.seen[target]
+        seen.fresh_from, seen.fresh_why = self._clock.now(), why
+        seen.judgement = rearm(seen.watch.rules, self.context(seen), seen.fresh_from)
+        seen.verdict, seen.failing_at, seen.healthy_since = None, None, None
+        seen.breach, seen.in_episode = None, False
+        log.info("fresh window", action="rearm", target=target, reason=why)
+
+    def rearm_all(self, why: str) -> None:
+        """Re-arm every target."""
+        for target in self.seen:
+            self.rearm(target, why)
+
+    def context(self, seen: Seen) -> Context:
+        """What the rules may know besides samples."""
+        state, policy = seen.state, seen.watch.policy
+        release = seen.record.release(state.release.fingerprint) if seen.record and state else None
+        others = (*policy.control, *policy.depends_on)
+        verdicts = (self.seen[name].verdict for name in others if name in self.seen)
+        return Context(
+            target=policy.target,
+            release=state.release.fingerprint if state else "",
+            rollout_started=(release.started if release else None) or (state.started if state else None),
+            rollout_completed=(release.completed if release else None) or (state.completed if state else None),
+            in_progress=state.in_progress if state else False,
+            wanted=state.wanted if state else 0,
+            ready=state.ready if state else 0,
+            instances=state.instances if state else (),
+            fresh_from=seen.fresh_from,
+            tolerate_interruption_s=policy.tolerate_interruption_s,
+            controls=tuple(verdict for verdict in verdicts if verdict is not None),
+        )
+
+    def take(self, target: str, samples: Sequence[Sample]) -> TargetVerdict | None:
+        """Judge samples that have just arrived; opens an episode when the verdict begins to fail."""
+        seen = self.seen.get(target)
+        if seen is None or seen.judgement is None:
+            return None
+        self._keep(seen, samples)
+        now = self._clock.now()
+        seen.judgement, verdict = judge(seen.watch.rules, seen.judgement, samples, self.context(seen), now)
+        seen.verdict = verdict
+        self._follow(seen, verdict)
+        return verdict
+
+    def _keep(self, seen: Seen, samples: Sequence[Sample]) -> None:
+        horizon = self._clock.now() - KEEP_S
+        seen.samples.extend(samples)
+        while seen.samples and seen.samples[0].end < horizon:
+            seen.samples.popleft()
+
+    def _follow(self, seen: Seen, verdict: TargetVerdict) -> None:
+        moment = self._clock.monotonic()
+        if verdict.health is Health.FAILING:
+            seen.failing_at, seen.healthy_since = moment, None
+            if not seen.in_episode:
+                seen.in_episode, seen.breach = True, breach_of(verdict)
+                log.warning("breach", action="breach", target=verdict.target, sentence=verdict.sentence)
+        elif verdict.recovered:
+            seen.in_episode, seen.breach = False, None
+            if seen.healthy_since is None:
+                seen.healthy_since = moment
+        else:
+            seen.healthy_since = None

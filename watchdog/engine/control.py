@@ -1,0 +1,515 @@
+"""Control: everything a face may ask or order of the running daemon.
+
+Role: implements `ports.Control` over `Daemon`. Neighbours: `engine.views` renders, `web` serves. Guarantees: an order that
+raises `ControlRefused` changed nothing; orders go through the same records and the same gate as automatic acts; a pause is
+answered only when it binds. `who` is what the face established.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from watchdog.engine import views
+from watchdog.engine.board import Seen
+from watchdog.engine.daemon import Daemon
+from watchdog.engine.documents import Documents
+from watchdog.engine.polling import Poller
+from watchdog.engine.response import Response
+from watchdog.judgement import ledger
+from watchdog.model import (
+    Approval,
+    Breach,
+    Counts,
+    Decision,
+    Incident,
+    Instant,
+    JsonObject,
+    Override,
+    Plan,
+    Release,
+    Sample,
+    Stage,
+    UnitRecord,
+    Unknown,
+    instant,
+    iso,
+    to_document,
+)
+from watchdog.ports import ControlRefused, StoreUnavailable, Unavailable
+from watchdog.safety.gate import pass_gate
+from watchdog.safety.machine import (
+    CHOOSING,
+    Approved,
+    Breached,
+    Cancelled,
+    IllegalTransition,
+    open_incident,
+)
+from watchdog.safety.pausing import PauseRefused
+
+STOP_S = 3600.0
+
+T = TypeVar("T")
+
+
+class DaemonControl:
+    """A `ports.Control` over a running daemon."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        """Control `daemon`."""
+        self._daemon = daemon
+        self._incidents = Documents(daemon.store, Incident)
+        self._records = Documents(daemon.store, UnitRecord)
+
+    # -- questions ---------------------------------------------------------------------------------------------------
+
+    def status(self) -> JsonObject:
+        """See `ports.Control.status`."""
+        return views.status(self._daemon)
+
+    async def describe(self, target: str) -> JsonObject:
+        """See `ports.Control.describe`."""
+        seen = self._seen(target)
+        now = self._daemon.clock.now()
+        record = seen.record
+        decision, plan, sentence = await self._road(seen)
+        return {
+            "at": iso(now),
+            "target": self._row(seen),
+            "unit": to_document(record.unit) if record else None,
+            "releases": [self._release(entry) for entry in reversed(record.releases)] if record else [],
+            "policy": to_document(seen.watch.policy),
+            "links": list(seen.watch.links),
+            "road_back": {"decision": _document(decision), "plan": _plan(plan), "sentence": sentence},
+        }
+
+    async def explain(self, target: str) -> JsonObject:
+        """See `ports.Control.explain`."""
+        seen = self._seen(target)
+        incident = await self._open_incident(target)
+        decision, _, sentence = await self._road(seen, incident)
+        verdict = seen.verdict
+        return {
+            "at": iso(self._daemon.clock.now()),
+            "target": target,
+            "sentence": decision.sentence if decision else sentence,
+            "decision": _document(decision),
+            "missing": [
+                f"{entry.signal}: {entry.missing}" for entry in (verdict.signals if verdict else ()) if entry.missing
+            ],
+            "incident": incident.id if incident else None,
+        }
+
+    async def check(self, target: str, signal: str | None) -> JsonObject:
+        """See `ports.Control.check`."""
+        seen = self._seen(target)
+        chosen = [entry for entry in seen.watch.signals if signal in (None, entry.signal.name)]
+        if not chosen:
+            known = ", ".join(entry.signal.name for entry in seen.watch.signals)
+            raise ControlRefused(f"{target} has no signal {signal!r}; it has: {known}", code="not_found")
+        rows: list[dict[str, Any]] = []
+        for watched in chosen:
+            began = self._daemon.clock.monotonic()
+            samples = await Poller(self._daemon.board, target, watched, self._daemon.clock).poll()
+            took = self._daemon.clock.monotonic() - began
+            rows += [_sample(sample, took, getattr(watched.signal, "phases", {})) for sample in samples]
+        health = _worst([str(row["health"]) for row in rows])
+        return {
+            "at": iso(self._daemon.clock.now()),
+            "target": target,
+            "health": health,
+            "sentence": "; ".join(str(row["sentence"]) for row in rows) or "no sample",
+            "samples": rows,
+        }
+
+    async def pauses(self) -> JsonObject:
+        """See `ports.Control.pauses`."""
+        register = await self._daemon.pauses.register()
+        if register is None:
+            raise ControlRefused(
+                f"paused: {self._daemon.pauses.trouble}", code="unavailable", next_command="watchdog doctor"
+            )
+        now = self._daemon.clock.now()
+        newest = sorted(register.pauses, key=lambda pause: pause.since, reverse=True)
+        return {"at": iso(now), "pauses": [views.pause_view(pause, now) for pause in newest]}
+
+    async def incidents(self, target: str | None, *, open_only: bool) -> JsonObject:
+        """See `ports.Control.incidents`."""
+        found, damaged = await self._guard(self._incidents.list("incident"))
+        wanted = [e for e in found if target in (None, e.target) and (e.open or not open_only)]
+        wanted.sort(key=lambda entry: entry.updated_at, reverse=True)
+        rows = [views.incident_row(entry) for entry in wanted]
+        return {"at": iso(self._daemon.clock.now()), "incidents": rows, "damaged": damaged}
+
+    async def incident(self, incident: str) -> JsonObject:
+        """See `ports.Control.incident`."""
+        found = await self._find(incident)
+        return {"incident": to_document(found), "report": self._daemon.report_of(found.id)}
+
+    async def history(self, target: str) -> JsonObject:
+        """See `ports.Control.history`."""
+        seen = self._seen(target)
+        record = await self._record(seen)
+        good = ledger.last_known_good(record, self._daemon.clock.now(), seen.watch.policy, None).release
+        return {
+            "at": iso(self._daemon.clock.now()),
+            "target": target,
+            "current": record.current,
+            "good": good.fingerprint if good else None,
+            "releases": [self._release(entry) for entry in reversed(record.releases)],
+            "acts": [to_document(act) for act in record.acts],
+        }
+
+    def health(self) -> JsonObject:
+        """See `ports.Control.health`."""
+        still = self._daemon.supervisor.standing_still()
+        ready = self._daemon.loaded.at > 0
+        words = f"standing still: {', '.join(still)}" if still else "every loop that matters makes progress"
+        return {
+            "live": not still,
+            "ready": ready and not still,
+            "sentence": words if ready else "starting",
+            "loops": self._daemon.supervisor.loops(),
+            "loop_lag_s": self._daemon.supervisor.lag,
+        }
+
+    # -- orders ------------------------------------------------------------------------------------------------------
+
+    async def pause(self, scope: str, until: Instant, why: str, who: str) -> JsonObject:
+        """See `ports.Control.pause`. A countdown or an open question in its scope ends with it."""
+        self._known_scope(scope)
+        try:
+            pause = await self._guard(self._daemon.pauses.add(scope, until, why, who))
+        except PauseRefused as error:
+            raise ControlRefused(str(error), next_command="watchdog pause --help") from error
+        self._wake()
+        return self._applied({"pause": views.pause_view(pause, self._daemon.clock.now())}, f"paused: {pause.scope}")
+
+    async def resume(self, id_or_scope: str, who: str) -> JsonObject:
+        """See `ports.Control.resume`. What it covered is judged on fresh samples only (P5)."""
+        try:
+            ended = await self._guard(self._daemon.pauses.end(id_or_scope, who))
+        except PauseRefused as error:
+            raise ControlRefused(str(error), code="not_found", next_command="watchdog pauses") from error
+        for pause in ended:
+            await self._daemon.pause_ended(pause)
+        now = self._daemon.clock.now()
+        return self._applied({"ended": [views.pause_view(pause, now) for pause in ended]}, f"{len(ended)} pauses ended")
+
+    async def stop(self, who: str, why: str) -> JsonObject:
+        """See `ports.Control.stop`."""
+        answer = await self.pause("all", instant(self._daemon.clock.now() + STOP_S), why or "stop", who)
+        found, _ = await self._guard(self._incidents.list("incident"))
+        cancelled, running = [], []
+        for incident in found:
+            if not incident.open:
+                continue
+            try:
+                await self._cancel(incident, who, why or "stop")
+                cancelled.append(incident.id)
+            except ControlRefused:
+                running.append(incident.id)
+        text = (
+            f"everything paused for 1 h; {len(cancelled)} cancelled, {len(running)} already written and being verified"
+        )
+        return {**answer, "cancelled": cancelled, "running": running, "sentence": text}
+
+    async def arm(self, who: str, target: str | None) -> JsonObject:
+        """See `ports.Control.arm`."""
+        names = [target] if target else [n for n, s in self._daemon.board.seen.items() if s.watch.platform is not None]
+        armed = []
+        for name in names:
+            seen = self._seen(name)
+            record = await self._record(seen)
+            key = record.unit.key
+            seen.record = await self._guard(self._records.change(key, lambda there: _armed(there, who)))
+            self._daemon.board.rearm(name, f"armed by {who}")
+            armed.append(name)
+        return {"armed": armed, "sentence": f"armed: {', '.join(armed)}"}
+
+    async def rollback(
+        self, target: str, *, to: str | None, dry_run: bool, why: str, who: str, overrides: Sequence[str]
+    ) -> JsonObject:
+        """See `ports.Control.rollback`."""
+        seen = self._seen(target)
+        response = self._response(target)
+        record = await self._record(seen)
+        wanted = self._wanted(record, to)
+        fresh, again = await self._ordered(seen, wanted, why, who, overrides)
+        decision, plan, sentence = await self._road(seen, fresh)
+        answer = {"dry_run": dry_run, "incident": None, "decision": _document(decision), "plan": _plan(plan)}
+        if decision is None or (decision.outcome.value != "roll_back" and not _only_countdown(decision)):
+            return {**answer, "accepted": False, "sentence": decision.sentence if decision else sentence}
+        if dry_run:
+            text = f"would be accepted: {plan.words if plan else decision.sentence}"
+            return {**answer, "accepted": True, "sentence": text, "rehearsal": await self._rehearse(response, plan)}
+        busy = await self._open_incident(target)
+        if busy is not None and busy.stage not in CHOOSING:
+            raise ControlRefused(f"{busy.id} is being driven ({busy.stage.value})", code="conflict")
+        if busy is not None and busy.id == fresh.id:
+            await self._guard(response.apply(busy.key, Cancelled(who=who, why=f"replaced by an order: {why}")))
+        started = await self._guard(response.order(fresh, again))
+        return {
+            **answer,
+            "accepted": True,
+            "incident": started,
+            "sentence": f"{started}: rolling back by order of {who}",
+        }
+
+    async def approve(self, incident: str, who: str, why: str) -> JsonObject:
+        """See `ports.Control.approve`."""
+        found = await self._find(incident)
+        if found.stage is not Stage.ASKED or found.decision is None:
+            raise ControlRefused(
+                f"{found.id} asks nothing (stage {found.stage.value})", next_command=f"watchdog explain {found.target}"
+            )
+        now, policy = self._daemon.clock.now(), self._seen(found.target).watch.policy
+        approval = Approval(
+            id=secrets.token_hex(8),
+            who=who,
+            at=now,
+            from_release=found.decision.from_release,
+            to_release=found.decision.to_release,
+            checks=found.decision.asking,
+            expires=instant(now + policy.ask_timeout_s),
+            why=why,
+        )
+        await self._apply(found, Approved(approval=approval))
+        text = f"{who} approved {', '.join(approval.checks)}; the gate is passed again now"
+        return {"incident": found.id, "approval": to_document(approval), "sentence": text}
+
+    async def cancel(self, incident: str, who: str, why: str) -> JsonObject:
+        """See `ports.Control.cancel`."""
+        found = await self._find(incident)
+        await self._cancel(found, who, why)
+        text = f"cancelled; no automatic act on {found.blamed.label} until `watchdog history {found.target} clear`"
+        return {"incident": found.id, "fingerprint": found.blamed.fingerprint, "sentence": text}
+
+    async def history_edit(self, target: str, fingerprint: str, verb: str, who: str, why: str) -> JsonObject:
+        """See `ports.Control.history_edit`."""
+        seen = self._seen(target)
+        record = await self._record(seen)
+        release = self._wanted(record, fingerprint)
+        if release is None:
+            raise ControlRefused("which release?", code="not_found", next_command=f"watchdog history {target}")
+        now = self._daemon.clock.now()
+
+        def change(there: UnitRecord | None) -> UnitRecord:
+            known = there or record
+            if verb == "condemn":
+                return ledger.condemn(known, release.fingerprint, now, f"{who}: {why}")
+            known = ledger.clear(known, release.fingerprint, who, now)
+            return replace(known, cancelled=tuple(fp for fp in known.cancelled if fp != release.fingerprint))
+
+        seen.record = await self._guard(self._records.change(record.unit.key, change))
+        after = seen.record.release(release.fingerprint) if seen.record else None
+        word = "condemned" if verb == "condemn" else "cleared"
+        return {"release": self._release(after or release), "sentence": f"{release.label} {word} by {who}"}
+
+    async def reload(self) -> JsonObject:
+        """See `ports.Control.reload`."""
+        done, sentence = await self._daemon.reloader.reload()
+        problems = [] if done else sentence.splitlines()
+        return {"reloaded": done, "hash": self._daemon.loaded.hash, "problems": problems, "sentence": sentence}
+
+    # -- parts -------------------------------------------------------------------------------------------------------
+
+    async def _road(self, seen: Seen, incident: Incident | None = None) -> tuple[Decision | None, Plan | None, str]:
+        """The gate as it stands now; with no incident, as if the present release were to be rolled back."""
+        if seen.watch.platform is None:
+            return None, None, f"{seen.watch.name} is watch-only: nothing is ever written"
+        if seen.state is None:
+            return None, None, f"the platform cannot be read: {seen.state_error}"
+        state = seen.state
+        now = self._daemon.clock.now()
+        if incident is None:
+            known = seen.record.release(state.release.fingerprint) if seen.record else None
+            incident = open_incident(state.unit, seen.watch.policy, known or state.release, _pretend(seen, now), now)
+        try:
+            facts = await self._daemon.gatherer.gather(seen, incident)
+        except StoreUnavailable as error:
+            return None, None, f"the store cannot be read: {error}"
+        decision = pass_gate(facts, now)
+        plan = None
+        if facts.state is not None and facts.good is not None:
+            try:
+                plan = await seen.watch.platform.plan(facts.state, facts.good, incident.id)
+            except (ValueError, Unavailable) as error:
+                return decision, None, str(error)
+        return decision, plan, decision.sentence
+
+    async def _ordered(
+        self, seen: Seen, wanted: Release | None, why: str, who: str, overrides: Sequence[str]
+    ) -> tuple[Incident, Breached]:
+        state, now = seen.state, self._daemon.clock.now()
+        if state is None:
+            raise ControlRefused(f"the platform cannot be read: {seen.state_error}", code="unavailable")
+        named = tuple(
+            Override(id=secrets.token_hex(8), who=who, why=why, checks=(name,), at=now)
+            for name in dict.fromkeys(overrides)
+        )
+        breach = Breach(target=seen.watch.name, at=now, first_bad=now, signals=(), sentence=f"ordered by {who}: {why}")
+        known = seen.record.release(state.release.fingerprint) if seen.record else None
+        fresh = open_incident(state.unit, seen.watch.policy, known or state.release, breach, now)
+        requested = wanted.fingerprint if wanted else ""
+        fresh = replace(fresh, manual=True, requested=requested, overrides=named)
+        return fresh, Breached(breach=breach, manual=True, requested=requested, overrides=named)
+
+    async def _rehearse(self, response: Response, plan: Plan | None) -> JsonObject | None:
+        if plan is None or not plan.steps:
+            return None
+        outcome = await response.rehearse(plan.steps[0])
+        return None if outcome is None else to_document(outcome)
+
+    async def _cancel(self, found: Incident, who: str, why: str) -> None:
+        await self._apply(found, Cancelled(who=who, why=why))
+        fingerprint = found.blamed.fingerprint
+
+        def change(record: UnitRecord | None) -> UnitRecord:
+            known = record or UnitRecord(unit=found.units[0])
+            if fingerprint in known.cancelled:
+                return known
+            return replace(known, cancelled=(*known.cancelled, fingerprint))
+
+        await self._guard(self._records.change(found.units[0].key, change))
+
+    async def _apply(self, found: Incident, event: Approved | Cancelled) -> None:
+        try:
+            await self._guard(self._response(found.target).apply(found.key, event))
+        except IllegalTransition as error:
+            raise ControlRefused(
+                f"{found.id}: {error}", code="conflict", next_command=f"watchdog incidents {found.id}"
+            ) from error
+        self._wake()
+
+    async def _guard(self, work: Awaitable[T]) -> T:
+        try:
+            return await work
+        except StoreUnavailable as error:
+            raise ControlRefused(f"the store: {error}", code="unavailable", next_command="watchdog doctor") from error
+
+    async def _find(self, incident: str) -> Incident:
+        found, _ = await self._guard(self._incidents.list("incident"))
+        exact = [entry for entry in found if entry.id == incident]
+        close = exact or [entry for entry in found if entry.id.startswith(incident)]
+        if len(close) != 1:
+            words = "no incident" if not close else f"{len(close)} incidents"
+            raise ControlRefused(f"{words} {incident!r}", code="not_found", next_command="watchdog incidents")
+        return close[0]
+
+    async def _open_incident(self, target: str) -> Incident | None:
+        found, _ = await self._guard(self._incidents.list("incident"))
+        return next((entry for entry in found if entry.target == target and entry.open), None)
+
+    async def _record(self, seen: Seen) -> UnitRecord:
+        if seen.record is None:
+            raise ControlRefused(
+                f"nothing is known of {seen.watch.name} yet: {seen.state_error or 'watch-only'}", code="unavailable"
+            )
+        return (await self._guard(self._records.read(seen.record.unit.key))) or seen.record
+
+    def _wanted(self, record: UnitRecord, to: str | None) -> Release | None:
+        if not to:
+            return None
+        found = [entry for entry in record.releases if entry.fingerprint.startswith(to) or entry.revision == to]
+        if len(found) != 1:
+            words = "no release" if not found else f"{len(found)} releases"
+            target = record.unit.target
+            raise ControlRefused(
+                f"{words} {to!r} of {target}", code="not_found", next_command=f"watchdog history {target}"
+            )
+        return found[0]
+
+    def _seen(self, target: str) -> Seen:
+        seen = self._daemon.board.seen.get(target)
+        if seen is None:
+            known = ", ".join(sorted(self._daemon.board.seen)) or "none"
+            raise ControlRefused(
+                f"no target {target!r}; known: {known}", code="not_found", next_command="watchdog status"
+            )
+        return seen
+
+    def _response(self, target: str) -> Response:
+        self._seen(target)
+        response = self._daemon.responses.get(target)
+        if response is None:
+            raise ControlRefused(f"{target} is watch-only: nothing is ever written", code="refused")
+        return response
+
+    def _known_scope(self, scope: str) -> None:
+        kind, _, name = scope.partition("/")
+        groups = {seen.watch.policy.group for seen in self._daemon.board.seen.values()}
+        known = {"target": set(self._daemon.board.seen), "group": groups - {""}}.get(kind)
+        if known is not None and name not in known:
+            listed = ", ".join(sorted(known)) or "none"
+            raise ControlRefused(f"{scope} matches nothing; known {kind}s: {listed}", code="not_found")
+
+    def _row(self, seen: Seen) -> JsonObject:
+        status = views.status(self._daemon)
+        return next(row for row in status["targets"] if row["name"] == seen.watch.name)
+
+    def _release(self, release: Release) -> JsonObject:
+        """A ledger entry for people: without its raw template, which can hold secrets."""
+        return {**to_document(replace(release, template=None)), "label": release.label}
+
+    def _applied(self, answer: dict[str, Any], sentence: str) -> JsonObject:
+        """The gate reads pauses from the store before each write: what is stored binds, so it is applied (P4)."""
+        at, cycle = iso(self._daemon.clock.now()), self._daemon.cycle
+        return {**answer, "applied": True, "applied_at": at, "cycle": cycle, "sentence": sentence}
+
+    def _wake(self) -> None:
+        for response in self._daemon.responses.values():
+            response.wake()
+
+
+def _armed(record: UnitRecord | None, who: str) -> UnitRecord | None:
+    return None if record is None else replace(record, armed=True, armed_by=who)
+
+
+def _document(decision: Decision | None) -> JsonObject | None:
+    return None if decision is None else to_document(decision)
+
+
+def _plan(plan: Plan | None) -> JsonObject | None:
+    return None if plan is None else to_document(plan)
+
+
+def _only_countdown(decision: Decision) -> bool:
+    left = [check.name for check in decision.checks if check.effect.value != "pass" and not check.overridden_by]
+    return left == ["countdown"]
+
+
+def _pretend(seen: Seen, now: Instant) -> Breach:
+    verdict = seen.verdict
+    first_bad = verdict.first_bad if verdict and verdict.first_bad is not None else now
+    sentence = verdict.sentence if verdict else "no verdict"
+    return Breach(target=seen.watch.name, at=now, first_bad=first_bad, signals=(), sentence=sentence)
+
+
+def _sample(sample: Sample, took: float, phases: JsonObject) -> dict[str, Any]:
+    reading = sample.reading
+    health = "unknown" if isinstance(reading, Unknown) else "good"
+    if isinstance(reading, Counts) and reading.bad:
+        health = "bad"
+    return {
+        "signal": sample.signal,
+        "health": health,
+        "sentence": sample.detail or (reading.reason if isinstance(reading, Unknown) else ""),
+        "value": None if isinstance(reading, (Counts, Unknown)) else reading.value,
+        "events": reading.events if isinstance(reading, Counts) else 0,
+        "release": sample.release,
+        "instance": sample.instance,
+        "phases": dict(phases),
+        "took_s": round(took, 4),
+    }
+
+
+def _worst(found: list[str]) -> str:
+    if not found:
+        return "inconclusive"
+    if "bad" in found:
+        return "failing"
+    return "blind" if all(entry == "unknown" for entry in found) else "healthy"

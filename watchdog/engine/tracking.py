@@ -1,0 +1,155 @@
+"""Release tracking: what runs now, since when, and what it has earned.
+
+Role: one loop per target reads the platform and keeps the unit's record in the store. Neighbours: `ports.Platform`,
+`judgement.ledger` (pure), `engine.board`. Guarantees: a new release re-arms the judgement and begins its bake; bake is
+credited only for time that was really watched; a condemned release that comes back is said once. Not guaranteed: that a
+release shorter than one read was seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from watchdog.engine.board import Board, Seen
+from watchdog.engine.documents import Documents
+from watchdog.engine.pauses import PauseBook
+from watchdog.engine.supervisor import Beat
+from watchdog.judgement import ledger
+from watchdog.model import Counts, Grade, Health, MalformedDocument, Sample, UnitRecord, UnitRef, WorkloadState
+from watchdog.ports import Clock, Store, StoreUnavailable, Unavailable
+
+READ_S = 10.0
+"""Deadline of one read of the platform."""
+CREDIT_S = 15.0
+"""Bake is credited at most this often, so that the store is not written with each poll."""
+
+log = structlog.get_logger("watchdog.tracking")
+
+
+@dataclass(frozen=True)
+class Finds:
+    """Callbacks of the daemon: a sentence worth a notice (`key`, text)."""
+
+    say: Callable[[str, str, str], Awaitable[None]]
+
+
+class Tracker:
+    """The loop of one target."""
+
+    def __init__(self, board: Board, target: str, store: Store, pauses: PauseBook, clock: Clock, finds: Finds) -> None:
+        """Track `target`; `first_start` = the store was found empty."""
+        self._board, self._target, self._clock = board, target, clock
+        self._documents = Documents(store, UnitRecord)
+        self._pauses = pauses
+        self._finds = finds
+        self.armed_at_birth = False
+        """Whether a unit seen for the first time may be acted on at once (not after a first start on an empty store)."""
+
+    async def run(self, beat: Beat) -> None:
+        """Read for ever."""
+        while True:
+            await self.look()
+            beat.mark()
+            await self._clock.sleep(self._board.seen[self._target].watch.track_every_s)
+
+    async def look(self) -> None:
+        """One read: board, ledger, bake."""
+        seen = self._board.seen[self._target]
+        state = await self.read_state(seen)
+        if state is None:
+            return
+        try:
+            await self._keep(seen, state)
+        except (StoreUnavailable, MalformedDocument) as error:
+            log.warning(
+                "the ledger cannot be kept", action="ledger_unavailable", target=self._target, reason=str(error)
+            )
+
+    async def read_state(self, seen: Seen) -> WorkloadState | None:
+        """One read of the platform within its deadline. None = could not be read; the board says why."""
+        platform = seen.watch.platform
+        if platform is None:
+            return None
+        try:
+            async with asyncio.timeout(READ_S):
+                state = await platform.read_state()
+        except TimeoutError:
+            seen.state_error = f"no answer of the platform within {READ_S:g} s"
+            return None
+        except Unavailable as error:
+            seen.state_error = str(error)
+            return None
+        before = seen.state.release.fingerprint if seen.state else None
+        seen.state, seen.state_error, seen.state_at = state, "", self._clock.monotonic()
+        if before is not None and before != state.release.fingerprint:
+            self._board.rearm(self._target, f"a new release: {state.release.label}")
+        return state
+
+    async def _keep(self, seen: Seen, state: WorkloadState) -> None:
+        now, policy = self._clock.now(), seen.watch.policy
+        said: list[str] = []
+        fought: list[str] = []
+        credit = await self._credit_due(seen)
+
+        def change(record: UnitRecord | None) -> UnitRecord:
+            said.clear()
+            known = record or self._born(state.unit)
+            known, sentences = ledger.observe(known, state, now, policy)
+            said.extend(sentences)
+            fought[:] = [entry for entry in known.fought if record is None or entry not in record.fought]
+            if seen.verdict is not None:
+                known, sentences = ledger.assume_good(known, state, seen.verdict, now, policy)
+                said.extend(sentences)
+            return self._credited(seen, known, credit, said) if credit is not None else known
+
+        seen.record = await self._documents.change(state.unit.key, change)
+        if credit is not None:
+            seen.user_events = 0
+            seen.uncounted.clear()
+        for sentence in said:
+            log.info(sentence, action="ledger", target=self._target)
+        for fingerprint in fought:
+            sentence = "; ".join(said) or "a condemned release was deployed again"
+            await self._finds.say(f"fought/{state.unit.uid}/{fingerprint}", self._target, f"fought over: {sentence}")
+
+    def _credited(self, seen: Seen, known: UnitRecord, credit: tuple[float, int | None], said: list[str]) -> UnitRecord:
+        """Bake and baseline of the seconds since the last credit."""
+        now, policy = self._clock.now(), seen.watch.policy
+        healthy = seen.verdict is not None and seen.verdict.health is Health.HEALTHY
+        known, sentences = ledger.credit(known, credit[0], credit[1], now, policy, healthy=healthy)
+        said.extend(sentences)
+        current = known.release(known.current)
+        clean = not seen.in_episode and (current is None or current.grade is not Grade.CONDEMNED)
+        return ledger.count_minutes(known, tuple(seen.uncounted), now, baseline=clean)
+
+    def _born(self, unit: UnitRef) -> UnitRecord:
+        return UnitRecord(unit=unit, first_seen=self._clock.now(), armed=self.armed_at_birth)
+
+    async def _credit_due(self, seen: Seen) -> tuple[float, int | None] | None:
+        """(watched seconds, user events or None) since the last credit; None = not yet due."""
+        now = self._clock.monotonic()
+        if seen.credited_at is None:
+            seen.credited_at = now
+            return None
+        passed = now - seen.credited_at
+        if passed < min(CREDIT_S, seen.watch.policy.bake_s / 4):
+            return None
+        seen.credited_at = now
+        blind = seen.verdict is None or seen.verdict.health is Health.BLIND
+        paused = await self._pauses.read(self._target, seen.watch.policy.group)
+        watched = 0.0 if blind or not paused.readable or paused.active else passed
+        counts = any(entry.signal.counts_users for entry in seen.watch.signals)
+        return watched, seen.user_events if counts else None
+
+
+def count_users(seen: Seen, samples: tuple[Sample, ...]) -> None:
+    """Keep the samples of a poll for the ledger's next credit, and count its user events."""
+    seen.uncounted.extend(samples)
+    names = {entry.signal.name for entry in seen.watch.signals if entry.signal.counts_users}
+    for sample in samples:
+        if sample.signal in names and isinstance(sample.reading, Counts):
+            seen.user_events += sample.reading.events

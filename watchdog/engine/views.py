@@ -1,0 +1,188 @@
+"""Views: what faces see of the daemon, as JSON-able objects.
+
+Role: renders board, ledger and incidents in the shapes of `ports.Control`. Neighbours: `engine.control`. Guarantees: reads
+memory only (`status` never waits for the outside); moments are ISO 8601 texts. Decides nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from watchdog.engine.board import Seen
+from watchdog.judgement import ledger
+from watchdog.model import (
+    CloseReason,
+    Health,
+    Incident,
+    Instant,
+    JsonObject,
+    Pause,
+    SignalVerdict,
+    Stage,
+    iso,
+    to_document,
+)
+from watchdog.ports import Held, NotHolder
+from watchdog.safety import pausing
+
+if TYPE_CHECKING:
+    from watchdog.engine.daemon import Daemon
+
+_RESPONDING = frozenset(stage.value for stage in Stage) - {Stage.CLOSED.value, Stage.HELD.value, ""}
+
+
+def status(daemon: Daemon) -> JsonObject:
+    """The whole service on one screen."""
+    now = daemon.clock.now()
+    lease = daemon.lease.state()
+    pauses = _running(daemon, now)
+    return {
+        "at": iso(now),
+        "mode": daemon.setup.mode,
+        "headline": headline(daemon, pauses),
+        "cycle": daemon.cycle,
+        "leader": {"held": isinstance(lease, Held), "sentence": daemon.gatherer.leadership().sentence},
+        "config": {
+            "hash": daemon.loaded.hash,
+            "loaded_at": iso(daemon.loaded.at),
+            "error": daemon.loaded.error,
+            "reload_failed": daemon.loaded.failed,
+        },
+        "store": {"ok": not daemon.store_trouble, "sentence": daemon.store_trouble},
+        "outbox": {"depth": daemon.outbox.depth, "last_error": daemon.outbox.last_error},
+        "targets": [row(daemon, seen, pauses, now) for seen in daemon.board.seen.values()],
+        "pauses": [pause_view(pause, now) for pause in pauses],
+        "counters": dict(daemon.counters),
+    }
+
+
+def headline(daemon: Daemon, pauses: list[Pause]) -> str:
+    """In words: may it act, and if not, why."""
+    lease = daemon.lease.state()
+    if isinstance(lease, NotHolder):
+        return f"NOT HOLDER: {lease.holder} acts"
+    if not isinstance(lease, Held):
+        return f"BLIND: {daemon.gatherer.leadership().sentence}"
+    if daemon.store_trouble or daemon.pauses.trouble:
+        return f"PAUSED: the store cannot be read ({daemon.store_trouble or daemon.pauses.trouble})"
+    whole = [pause for pause in pauses if pause.scope == "all"]
+    if whole:
+        return f"PAUSED by {whole[0].who} until {iso(whole[0].until)[:16]}Z ({whole[0].why})"
+    acting = [seen for seen in daemon.board.seen.values() if not seen.watch.policy.watch_only]
+    if acting and all(seen.verdict is not None and seen.verdict.health is Health.BLIND for seen in acting):
+        return "BLIND: no target can be seen"
+    unarmed = [seen.watch.name for seen in acting if seen.record is not None and not seen.record.armed]
+    if daemon.setup.mode == "enforce" and acting and len(unarmed) == len(acting):
+        return "OBSERVE: the store was empty at the first start; arm it with `watchdog arm`"
+    words = {"enforce": "ARMED", "ask": "ASK", "observe": "OBSERVE"}[daemon.setup.mode]
+    some = ", ".join(sorted({pause.scope for pause in pauses}))
+    return f"{words}; paused: {some}" if some else words
+
+
+def _running(daemon: Daemon, now: Instant) -> list[Pause]:
+    stored = daemon.pauses.last.pauses if daemon.pauses.last else ()
+    return [
+        pause for pause in (*stored, *daemon.pauses.windows) if pausing.is_active(pause, now) and pause.since <= now
+    ]
+
+
+def pause_view(pause: Pause, now: Instant) -> dict[str, Any]:
+    """A pause's document with `active` and its sentence."""
+    active = pausing.is_active(pause, now)
+    return {**to_document(pause), "active": active, "sentence": pausing.describe(pause, now)}
+
+
+def row(daemon: Daemon, seen: Seen, pauses: list[Pause], now: Instant) -> dict[str, Any]:
+    """One target's line."""
+    policy, verdict = seen.watch.policy, seen.verdict
+    response = daemon.responses.get(policy.target)
+    known = seen.record.release(seen.state.release.fingerprint) if seen.record and seen.state else None
+    release = known or (seen.state.release if seen.state else None)
+    good = ledger.last_known_good(seen.record, now, policy, None).release if seen.record else None
+    bake = ledger.in_bake(seen.record, release.fingerprint, now, policy)[1] if seen.record and release else ""
+    paused = any(pausing.covers(pause, policy.target, policy.group) for pause in pauses)
+    return {
+        "name": policy.target,
+        "group": policy.group,
+        "platform": seen.state.unit.platform if seen.state else ("" if seen.watch.platform is None else "?"),
+        "mode": policy.mode.value,
+        "state": _state(
+            seen, response.stage if response else "", response.needs_human if response else False, paused=paused
+        ),
+        "sentence": _sentence(seen),
+        "release": release.label if release else "",
+        "good": good.label if good else "",
+        "since": iso(release.started) if release and release.started else None,
+        "streak": _streak(seen),
+        "bake": bake,
+        "incident": response.incident.partition("/")[2] or None
+        if response and response.stage not in ("", "closed")
+        else None,
+        "signals": [_signal(entry, now) for entry in (verdict.signals if verdict else ())],
+        "polls": seen.polls,
+        "late_polls": seen.late_polls,
+    }
+
+
+def _state(seen: Seen, stage: str, needs_human: bool, *, paused: bool) -> str:  # noqa: FBT001
+    if stage in _RESPONDING:
+        return "responding"
+    if needs_human:
+        return "needs_human"
+    if seen.verdict is None:
+        return "inconclusive"
+    if paused:
+        return "paused"
+    if seen.verdict.health is Health.HEALTHY and seen.verdict.suspicious:
+        return "suspect"
+    return (
+        "suspect"
+        if seen.verdict.health is not Health.FAILING and seen.verdict.suspicious
+        else seen.verdict.health.value
+    )
+
+
+def _sentence(seen: Seen) -> str:
+    if seen.verdict is None:
+        return f"a fresh window began ({seen.fresh_why}); nothing judged yet"
+    trouble = f"; the platform cannot be read: {seen.state_error}" if seen.state_error and seen.watch.platform else ""
+    return seen.verdict.sentence + trouble
+
+
+def _streak(seen: Seen) -> str:
+    signals = seen.verdict.signals if seen.verdict else ()
+    worst = max((entry.progress for entry in signals), default=0.0)
+    return f"{worst:.0%}" if worst else ""
+
+
+def _signal(verdict: SignalVerdict, now: Instant) -> dict[str, Any]:
+    return {
+        "name": verdict.signal,
+        "health": verdict.health.value,
+        "sentence": verdict.sentence,
+        "missing": verdict.missing,
+        "progress": round(verdict.progress, 3),
+        "value": verdict.value,
+        "limit": verdict.limit,
+        "events": verdict.events,
+        "data_age_s": None if verdict.data_at is None else round(max(0.0, now - verdict.data_at), 3),
+    }
+
+
+def incident_row(incident: Incident) -> dict[str, Any]:
+    """One incident's line."""
+    return {
+        "id": incident.id,
+        "target": incident.target,
+        "group": incident.group,
+        "stage": incident.stage.value,
+        "reason": incident.reason.value if incident.reason else None,
+        "headline": incident.headline,
+        "blamed": incident.blamed.label,
+        "good": incident.good.label if incident.good else None,
+        "opened_at": iso(incident.opened_at),
+        "closed_at": iso(incident.closed_at) if incident.closed_at else None,
+        "simulated": incident.simulated or incident.reason is CloseReason.WOULD_HAVE,
+        "manual": incident.manual,
+        "needs_human": incident.needs_human and not incident.reviewed,
+    }

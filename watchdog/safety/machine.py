@@ -1,0 +1,502 @@
+"""The response machine: a pure transition table over the incident record.
+
+Role: the only code that moves `Incident.stage`. `engine.response` brings facts as events (a decision, an intent that is
+about to be stored, what a write came to) and stores what `transition` gives back, in one compare-and-swap, *before* it
+acts on it. Neighbours: `safety.gate` makes the decisions, `safety.wording` the sentences that people get.
+Guarantees: every (stage, event) pair that is not in `TABLE` raises `IllegalTransition` and changes nothing; after an
+intent is stored no path leads back to choosing another release; entries are only appended; a notice key is owed once.
+Every prefix of a response is a state from which it resumes (`tests/safety/test_machine.py` replays each).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from watchdog.model import (
+    Approval,
+    Breach,
+    Check,
+    CloseReason,
+    Confirmation,
+    Decision,
+    Effect,
+    Entry,
+    Evidence,
+    Incident,
+    Instant,
+    Intent,
+    Issue,
+    Notice,
+    Outcome,
+    Override,
+    Plan,
+    Progress,
+    Release,
+    Resolution,
+    Stage,
+    StepOutcome,
+    TargetPolicy,
+    UnitRef,
+    instant,
+    record,
+)
+from watchdog.safety import wording
+
+SIMULATED = frozenset({"mode", "first_start", "pause"})
+"""Checks whose objection is simulated past: everything runs but the write (a would-have record)."""
+
+ATTEMPTS = 5
+"""Lost preconditions per step before a person is called (facts/back-ends 1.3)."""
+
+CHOOSING = frozenset({Stage.OPENED, Stage.HELD, Stage.ASKED, Stage.COUNTDOWN, Stage.CAPTURED})
+"""Stages in which nothing of the present step was written: the gate is passed anew, and a person may cancel."""
+
+
+class IllegalTransition(ValueError):
+    """That event does not exist in that stage."""
+
+
+# -- events ----------------------------------------------------------------------------------------------------------
+
+
+@record
+class Breached:
+    """The same release broke again, or a person orders its rollback: re-opens a closed incident."""
+
+    breach: Breach
+    manual: bool = False
+    requested: str = ""
+    overrides: tuple[Override, ...] = ()
+
+
+@record
+class Decided:
+    """The gate spoke. `good` and `plan` are what would be written, when known."""
+
+    decision: Decision
+    countdown_s: float
+    ask_s: float
+    good: Release | None = None
+    plan: Plan | None = None
+
+
+@record
+class Captured:
+    """Evidence is safe, as far as its time box allowed."""
+
+    evidence: Evidence
+
+
+@record
+class Intended:
+    """The gate passed this very moment; the intent is stored by this transition, before the write."""
+
+    intent: Intent
+    decision: Decision
+
+
+@record
+class Answered:
+    """The write came back."""
+
+    outcome: StepOutcome
+
+
+@record
+class Resolved:
+    """The target was read to learn what became of an open intent."""
+
+    resolution: Resolution
+    sentence: str = ""
+
+
+@record
+class Looked:
+    """One look at whether what was written has been rolled out."""
+
+    confirmation: Confirmation
+
+
+@record
+class Verified:
+    """The verification ended."""
+
+    reason: CloseReason
+    sentence: str
+
+
+@record
+class Approved:
+    """A person said yes to the asking checks."""
+
+    approval: Approval
+
+
+@record
+class Cancelled:
+    """A person said no."""
+
+    who: str
+    why: str
+    refused: bool = False
+
+
+@record
+class Expired:
+    """Nobody answered within the time for asking, or an outcome could not be found out within its time."""
+
+    sentence: str
+
+
+@record
+class Superseded:
+    """A newer release than the blamed one is live."""
+
+    sentence: str
+
+
+Event = (
+    Breached
+    | Decided
+    | Captured
+    | Intended
+    | Answered
+    | Resolved
+    | Looked
+    | Verified
+    | Approved
+    | Cancelled
+    | Expired
+    | Superseded
+)
+
+
+# -- the beginning ---------------------------------------------------------------------------------------------------
+
+
+def incident_id(unit: UnitRef, fingerprint: str) -> str:
+    """The identity of an incident: (unit, fingerprint blamed). The same breach seen twice gets the same name."""
+    digest = hashlib.sha256(f"{unit.key}\x1f{fingerprint}".encode()).hexdigest()[:12]
+    return f"{unit.target}-{digest}"
+
+
+def open_incident(unit: UnitRef, policy: TargetPolicy, blamed: Release, breach: Breach, now: Instant) -> Incident:
+    """A fresh record in stage `OPENED`, to be created in the store if absent: that is the fence against two."""
+    return Incident(
+        id=incident_id(unit, blamed.fingerprint),
+        units=(unit,),
+        target=policy.target,
+        group=policy.group,
+        blamed=blamed,
+        stage=Stage.OPENED,
+        mode=policy.mode,
+        opened_at=now,
+        updated_at=now,
+        first_bad=breach.first_bad,
+        breach_at=breach.at,
+        headline=breach.sentence,
+        entries=(
+            Entry(at=breach.first_bad, kind="first_bad", sentence="first bad sample"),
+            Entry(at=now, kind="breach", sentence=breach.sentence),
+        ),
+    )
+
+
+# -- the machine -----------------------------------------------------------------------------------------------------
+
+
+def transition(incident: Incident, event: Event, now: Instant, channels: tuple[str, ...] = ()) -> Incident:
+    """The incident after `event`. Raises IllegalTransition when the table has no such row; changes nothing then."""
+    move = TABLE.get((incident.stage, type(event)))
+    if move is None:
+        raise IllegalTransition(f"{type(event).__name__.lower()} does not happen in stage {incident.stage.value}")
+    after = move(incident, event, now)
+    return _owe(incident, replace(after, updated_at=now), now, channels)
+
+
+def objections(decision: Decision, *, simulate: bool = False) -> tuple[str, ...]:
+    """Names of the checks that do not pass; with `simulate` without those that a would-have record leaves out."""
+    left = [check for check in decision.checks if check.effect is not Effect.PASS and not check.overridden_by]
+    return tuple(check.name for check in left if not (simulate and _simulated_past(check)))
+
+
+def blocked_by_simulation(decision: Decision) -> bool:
+    """Mode, first start or a pause keep it from acting (others may object as well)."""
+    return any(_simulated_past(check) and not check.overridden_by for check in decision.checks)
+
+
+def _simulated_past(check: Check) -> bool:
+    """`observe`, an unarmed store, a pause. Mode `ask` asks a person, which is no simulation."""
+    return check.name in SIMULATED and check.effect not in (Effect.PASS, Effect.ASK)
+
+
+def _note(incident: Incident, now: Instant, kind: str, sentence: str, actor: str = "watchdog") -> Incident:
+    return replace(incident, entries=(*incident.entries, Entry(at=now, kind=kind, sentence=sentence, actor=actor)))
+
+
+def _close(incident: Incident, now: Instant, reason: CloseReason, sentence: str, *, human: bool = False) -> Incident:
+    closed = replace(
+        incident,
+        stage=Stage.CLOSED,
+        reason=reason,
+        closed_at=now,
+        needs_human=incident.needs_human or human,
+        countdown_until=None,
+        ask_until=None,
+    )
+    return _note(closed, now, f"closed_{reason.value}", sentence)
+
+
+def _reopen(incident: Incident, event: Breached, now: Instant) -> Incident:
+    fresh = replace(
+        incident,
+        stage=Stage.OPENED,
+        reason=None,
+        closed_at=None,
+        breach_at=event.breach.at,
+        first_bad=event.breach.first_bad,
+        simulated=False,
+        decision=None,
+        evidence=None,
+        plan=None,
+        step=0,
+        countdown_until=None,
+        ask_until=None,
+        issued_at=None,
+        confirmed_at=None,
+        verify_from=None,
+        reopened=incident.reopened + 1,
+        headline=event.breach.sentence,
+        manual=event.manual,
+        requested=event.requested,
+        overrides=event.overrides,
+        needs_human=False,
+        reviewed="",
+        intents=(),
+        past_intents=(*incident.past_intents, *incident.intents),
+        approvals=(),
+        good=None,
+    )
+    if event.manual:
+        return _note(fresh, now, "ordered", event.breach.sentence)
+    return _note(fresh, now, "breach", f"breach again: {event.breach.sentence}")
+
+
+def _decided(incident: Incident, event: Decided, now: Instant) -> Incident:
+    decision = event.decision
+    simulated = blocked_by_simulation(decision) and incident.step == 0  # half a plan is no simulation
+    was = incident
+    incident = replace(incident, decision=decision, good=event.good or incident.good, plan=event.plan or incident.plan)
+    if _changed(was.decision, decision):
+        incident = _note(incident, now, "decision", decision.sentence)
+    if decision.outcome is Outcome.RECOVERED_UNAIDED and not incident.wrote:
+        reason = CloseReason.WOULD_HAVE if was.simulated else CloseReason.RECOVERED_UNAIDED
+        return _close(incident, now, reason, decision.sentence)
+    if simulated and was.stage in (Stage.COUNTDOWN, Stage.ASKED, Stage.CAPTURED) and not was.simulated:
+        ended = replace(incident, stage=Stage.HELD, countdown_until=None, ask_until=None, simulated=True)
+        return _note(ended, now, "ended", f"{was.stage.value} ended: {decision.sentence}")
+    if was.simulated and not simulated:
+        incident = replace(incident, countdown_until=None)  # a simulated countdown is no warning to anybody
+    incident = replace(incident, simulated=simulated)
+    left = objections(decision, simulate=simulated)
+    if not left:
+        return _ready(incident, now)
+    if left == ("countdown",):
+        return _count_down(incident, event, now)
+    asking = decision.would if simulated else decision.outcome
+    if asking is Outcome.ASK and not incident.wrote:
+        until = incident.ask_until or instant(now + event.ask_s)
+        return replace(incident, stage=Stage.ASKED, ask_until=until, countdown_until=None)
+    return _held(incident, asking, now)
+
+
+def _ready(incident: Incident, now: Instant) -> Incident:
+    """Every check passes: on to evidence, or to the write when the evidence is safe."""
+    if incident.evidence is None:
+        return replace(incident, stage=Stage.COUNTDOWN, countdown_until=incident.countdown_until or now)
+    if incident.simulated:
+        return _close(incident, now, CloseReason.WOULD_HAVE, wording.would_have(incident))
+    return replace(incident, stage=Stage.CAPTURED)
+
+
+def _count_down(incident: Incident, event: Decided, now: Instant) -> Incident:
+    until = incident.countdown_until or instant(now + event.countdown_s)
+    if incident.countdown_until is None:
+        incident = _note(incident, now, "countdown", wording.countdown(incident, event.countdown_s))
+    return replace(incident, stage=Stage.COUNTDOWN, countdown_until=until)
+
+
+def _held(incident: Incident, outcome: Outcome, now: Instant) -> Incident:
+    mixed = incident.step > 0
+    if mixed and incident.stage is not Stage.HELD:
+        incident = _note(incident, now, "mixed_state", wording.mixed_state(incident))
+    human = incident.needs_human or mixed or outcome is Outcome.ESCALATE
+    return replace(incident, stage=Stage.HELD, countdown_until=None, ask_until=None, needs_human=human)
+
+
+def _changed(before: Decision | None, after: Decision) -> bool:
+    return before is None or (before.outcome, objections(before)) != (after.outcome, objections(after))
+
+
+def _captured(incident: Incident, event: Captured, now: Instant) -> Incident:
+    count, gone = len(event.evidence.files), len(event.evidence.missing)
+    text = f"evidence captured: {count} files" + (f", {gone} could not be had" if gone else "")
+    return _note(replace(incident, evidence=event.evidence), now, "evidence", text)
+
+
+def _intended(incident: Incident, event: Intended, now: Instant) -> Incident:
+    if event.decision.outcome is not Outcome.ROLL_BACK or incident.simulated:
+        raise IllegalTransition("an intent is stored only on a decision to roll back")
+    if incident.evidence is None or incident.plan is None:
+        raise IllegalTransition("evidence and plan come before the intent")
+    if incident.intent is not None and incident.intent.open:
+        raise IllegalTransition("the intent before this one is not settled")
+    spent = tuple(replace(entry, spent_at=entry.spent_at or now) for entry in incident.approvals)
+    stored = replace(
+        incident,
+        stage=Stage.INTENDED,
+        decision=event.decision,
+        intents=(*incident.intents, event.intent),
+        approvals=spent,
+        countdown_until=None,
+        ask_until=None,
+    )
+    return _note(stored, now, "intent", f"intent stored: {event.intent.step.words}")
+
+
+def _settle(incident: Incident, outcome: str, sentence: str, now: Instant) -> Incident:
+    settled = replace(incident.intents[-1], outcome=outcome, sentence=sentence, settled_at=now)
+    return replace(incident, intents=(*incident.intents[:-1], settled))
+
+
+def _answered(incident: Incident, event: Answered, now: Instant) -> Incident:
+    issue, sentence = event.outcome.issue, event.outcome.sentence
+    if issue is Issue.UNKNOWN:
+        return _note(incident, now, "unclear", f"the reply is unclear, the target will be read: {sentence}")
+    incident = _settle(incident, issue.value, sentence, now)
+    if issue is Issue.ISSUED:
+        return _issued(incident, sentence, now)
+    if issue is Issue.REFUSED:
+        return _close(incident, now, CloseReason.REFUSED, f"the platform refused the write: {sentence}", human=True)
+    return _try_again(incident, sentence, now)
+
+
+def _issued(incident: Incident, sentence: str, now: Instant) -> Incident:
+    incident = _note(incident, now, "issued", sentence)
+    steps = incident.plan.steps if incident.plan else ()
+    if incident.step + 1 < len(steps):
+        return replace(incident, stage=Stage.CAPTURED, step=incident.step + 1)
+    return replace(incident, stage=Stage.ISSUED, step=len(steps), issued_at=now)
+
+
+def _try_again(incident: Incident, sentence: str, now: Instant) -> Incident:
+    """Nothing was written: back before the gate, unless the precondition was lost too often."""
+    lost = sum(1 for entry in incident.intents if entry.outcome == Issue.PRECONDITION_FAILED.value)
+    incident = _note(incident, now, "not_written", f"nothing was written: {sentence}")
+    if lost >= ATTEMPTS:
+        text = f"the target changed under the write {lost} times; nothing was written"
+        return _close(incident, now, CloseReason.PRECONDITION_FAILED, text, human=True)
+    return replace(incident, stage=Stage.CAPTURED)
+
+
+def _resolved(incident: Incident, event: Resolved, now: Instant) -> Incident:
+    found = event.resolution
+    if found is Resolution.UNKNOWN:
+        return incident
+    incident = _settle(incident, found.value, event.sentence, now)
+    sentence = wording.resolution(found, incident)
+    if found is Resolution.ISSUED:
+        return _issued(incident, sentence, now)
+    if found is Resolution.NOT_ISSUED:
+        return _try_again(incident, sentence, now)
+    if found is Resolution.GONE:
+        return _close(incident, now, CloseReason.PRECONDITION_FAILED, sentence, human=True)
+    return _close(incident, now, CloseReason.SUPERSEDED, sentence)
+
+
+def _looked(incident: Incident, event: Looked, now: Instant) -> Incident:
+    progress, sentence = event.confirmation.progress, event.confirmation.sentence
+    if progress is Progress.OBSERVED:
+        seen = replace(incident, stage=Stage.VERIFYING, confirmed_at=now, verify_from=now)
+        return _note(seen, now, "confirmed", sentence)
+    if progress is Progress.STUCK:
+        return _close(incident, now, CloseReason.NOT_RECOVERED, f"the rollback is stuck: {sentence}", human=True)
+    if progress is Progress.SUPERSEDED:
+        return _close(incident, now, CloseReason.SUPERSEDED, sentence)
+    return incident
+
+
+def _verified(incident: Incident, event: Verified, now: Instant) -> Incident:
+    human = event.reason is not CloseReason.RECOVERED
+    return _close(incident, now, event.reason, event.sentence, human=human)
+
+
+def _approved(incident: Incident, event: Approved, now: Instant) -> Incident:
+    names = ", ".join(event.approval.checks)
+    after = replace(incident, approvals=(*incident.approvals, event.approval))
+    return _note(after, now, "approved", f"{event.approval.who} approved ({names})", event.approval.who)
+
+
+def _cancelled(incident: Incident, event: Cancelled, now: Instant) -> Incident:
+    reason = CloseReason.REFUSED if event.refused else CloseReason.CANCELLED
+    why = f": {event.why}" if event.why else ""
+    text = f"{event.who} {'refused' if event.refused else 'cancelled'} it{why}; no automatic act on this release"
+    return _close(_note(incident, now, reason.value, text, event.who), now, reason, text)
+
+
+def _expired(incident: Incident, event: Expired, now: Instant) -> Incident:
+    return _close(incident, now, CloseReason.EXPIRED, event.sentence, human=True)
+
+
+def _lost_sight(incident: Incident, event: Expired, now: Instant) -> Incident:
+    return _close(incident, now, CloseReason.UNKNOWN, event.sentence, human=True)
+
+
+def _superseded(incident: Incident, event: Superseded, now: Instant) -> Incident:
+    return _close(incident, now, CloseReason.SUPERSEDED, event.sentence, human=incident.step > 0)
+
+
+Move = Callable[[Incident, Any, Instant], Incident]
+"""Each move takes the event of its own row of the table."""
+
+_EVERY_CHOICE: dict[type, Move] = {
+    Decided: _decided,
+    Captured: _captured,
+    Approved: _approved,
+    Cancelled: _cancelled,
+    Superseded: _superseded,
+}
+
+TABLE: dict[tuple[Stage, type], Move] = {
+    **{(stage, event): move for stage in CHOOSING for event, move in _EVERY_CHOICE.items()},
+    (Stage.ASKED, Expired): _expired,
+    (Stage.CAPTURED, Intended): _intended,
+    (Stage.INTENDED, Answered): _answered,
+    (Stage.INTENDED, Resolved): _resolved,
+    (Stage.INTENDED, Expired): _lost_sight,
+    (Stage.ISSUED, Looked): _looked,
+    (Stage.ISSUED, Expired): _lost_sight,
+    (Stage.VERIFYING, Verified): _verified,
+    (Stage.VERIFYING, Superseded): _superseded,
+    (Stage.CLOSED, Breached): _reopen,
+}
+
+
+# -- what is owed ----------------------------------------------------------------------------------------------------
+
+
+def _owe(before: Incident, after: Incident, now: Instant, channels: tuple[str, ...]) -> Incident:
+    """Owe the notices of this step in the same record, so that state and outbox change in one write."""
+    for notice in wording.notices(before, after, now, channels):
+        after = owe(after, notice)
+    return after
+
+
+def owe(incident: Incident, notice: Notice) -> Incident:
+    """Owe one notice, unless one of its key is or was owed."""
+    if any(entry.key == notice.key for entry in incident.notices):
+        return incident
+    return replace(incident, notices=(*incident.notices, notice))

@@ -1,0 +1,173 @@
+"""Pauses as pure rules: what a scope covers, which pause is active, how one is made and ended.
+
+Role: the engine reads the register from the store before each write and asks here; API and CLI make and end pauses here.
+Neighbours: `model.pause` holds the records. Guarantees: a register that is missing, unreadable or holds a scope nobody
+understands means paused (P3); every pause ends by itself, after at most `MAXIMUM_S`; nothing here ends one early but `end`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from watchdog.model import Instant, Pause, PauseRegister, instant, record
+from watchdog.safety.answers import clock_time, spell
+from watchdog.safety.facts import PausesRead
+
+MAXIMUM_S = 7 * 86_400.0
+"""Longest pause. A silent overrun is worse than being asked again after a week."""
+
+REMIND_S = 600.0
+"""How long before its end people are reminded."""
+
+KEEP_ENDED_S = 30 * 86_400.0
+"""How long ended pauses stay in the register for `watchdog pauses` to show."""
+
+LONGEST_TEXT = 500
+"""Characters of who and why: the register is one bounded document."""
+
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
+_LATER = ("selector", "platform")
+
+
+class PauseRefused(ValueError):
+    """A pause cannot be made or ended as asked; the message says why and what would do."""
+
+
+@record
+class Scope:
+    """What a pause covers: `kind` is ``all``, ``group`` or ``target``; `name` is empty for ``all``."""
+
+    kind: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        """As people type it."""
+        return f"{self.kind}/{self.name}" if self.name else self.kind
+
+
+def parse_scope(text: str) -> Scope:
+    """Read ``all``, ``group/x`` or ``target/x``. Raises PauseRefused."""
+    kind, slash, name = text.strip().partition("/")
+    if kind in _LATER and slash:
+        raise PauseRefused(f"scope {text!r}: {kind}/ is not in this version; use all, group/NAME or target/NAME")
+    if kind == "all" and not slash:
+        return Scope(kind="all")
+    if kind in ("group", "target") and _NAME.fullmatch(name):
+        return Scope(kind=kind, name=name)
+    raise PauseRefused(f"scope {text!r}: expected all, group/NAME or target/NAME")
+
+
+def covers(pause: Pause, target: str, group: str) -> bool:
+    """Whether the pause speaks about that target of that group (empty = in no group). Not understood = it does."""
+    try:
+        scope = parse_scope(pause.scope)
+    except PauseRefused:
+        return True
+    if scope.kind == "all":
+        return True
+    return scope.name == (target if scope.kind == "target" else group)
+
+
+def is_active(pause: Pause, now: Instant) -> bool:
+    """Not ended by anybody and not run out. Its beginning is not asked: a clock that stepped back opens no hole."""
+    return pause.ended_at is None and now < pause.until
+
+
+def active(register: PauseRegister | None, now: Instant, target: str, group: str, *, trouble: str = "") -> PausesRead:
+    """The pauses that cover the target now.
+
+    `register` None = missing or unreadable, `trouble` says which: the engine writes an empty register at its first start,
+    so that a missing one is never "no pauses".
+    """
+    if register is None:
+        return PausesRead(readable=False, sentence=trouble or "the register of pauses is missing from the store")
+    found = tuple(pause for pause in register.pauses if is_active(pause, now) and covers(pause, target, group))
+    return PausesRead(
+        readable=True, active=found, sentence="; ".join(describe(pause, now) for pause in found) or "not paused"
+    )
+
+
+def describe(pause: Pause, now: Instant) -> str:
+    """One sentence: scope, who, why, until when and how long that is."""
+    words = f"{pause.scope} paused by {pause.who}: {pause.why}"
+    if pause.ended_at is not None:
+        return f"{words}; ended at {clock_time(pause.ended_at)} by {pause.ended_by}"
+    if now >= pause.until:
+        return f"{words}; ran out at {clock_time(pause.until)}"
+    return f"{words}; until {clock_time(pause.until)} ({spell(pause.until - now)} left)"
+
+
+def add(
+    register: PauseRegister, *, pause_id: str, scope: str, who: str, why: str, until: Instant, now: Instant
+) -> PauseRegister:
+    """The register with one more pause, applied now. Raises PauseRefused for what P3 demands and does not find."""
+    for word, text in (("who", who), ("why", why)):
+        if not text.strip():
+            raise PauseRefused(f"a pause needs {'the name of who asks' if word == 'who' else 'a reason'}")
+        if len(text) > LONGEST_TEXT:
+            raise PauseRefused(f"{word}: {len(text)} characters, at most {LONGEST_TEXT}")
+    if not pause_id or any(pause.id == pause_id for pause in register.pauses):
+        raise PauseRefused(f"a pause named {pause_id!r} cannot be made: the name is empty or taken")
+    if not until > now:
+        raise PauseRefused("a pause has to end in the future")
+    if until - now > MAXIMUM_S:
+        raise PauseRefused(f"a pause lasts at most {spell(MAXIMUM_S)}, this one {spell(until - now)}")
+    made = Pause(
+        id=pause_id,
+        scope=str(parse_scope(scope)),
+        who=who.strip(),
+        why=why.strip(),
+        since=now,
+        until=instant(until),
+        applied_at=now,
+    )
+    return replace(register, pauses=(*register.pauses, made))
+
+
+def end(register: PauseRegister, pause_id: str, *, who: str, now: Instant) -> PauseRegister:
+    """The register with that pause ended. Ending it again changes nothing. Raises PauseRefused for an unknown id."""
+    if not who.strip():
+        raise PauseRefused("ending a pause needs the name of who asks")
+    found = next((pause for pause in register.pauses if pause.id == pause_id), None)
+    if found is None:
+        raise PauseRefused(f"there is no pause {pause_id!r}; see `watchdog pauses`")
+    if not is_active(found, now):
+        return register
+    return _changed(register, replace(found, ended_at=now, ended_by=who.strip()))
+
+
+def sweep(register: PauseRegister, now: Instant) -> tuple[PauseRegister, tuple[Pause, ...]]:
+    """Mark what ran out as ended, drop what ended long ago; also gives the ones just marked, for their notices."""
+    ran_out = {
+        pause.id: replace(pause, ended_at=pause.until, ended_by="its end")
+        for pause in register.pauses
+        if pause.ended_at is None and now >= pause.until
+    }
+    marked = [ran_out.get(pause.id, pause) for pause in register.pauses]
+    kept = tuple(pause for pause in marked if pause.ended_at is None or now - pause.ended_at < KEEP_ENDED_S)
+    if kept == register.pauses:
+        return register, ()
+    return replace(register, pauses=kept), tuple(ran_out.values())
+
+
+def reminders(register: PauseRegister, now: Instant, *, within_s: float = REMIND_S) -> tuple[Pause, ...]:
+    """Active pauses that end soon, and were long enough for a reminder to be of use (twice the notice)."""
+    return tuple(
+        pause
+        for pause in register.pauses
+        if is_active(pause, now) and pause.until - now <= within_s and pause.until - pause.since >= 2 * within_s
+    )
+
+
+def count_suppressed(register: PauseRegister, pauses: tuple[Pause, ...]) -> PauseRegister:
+    """Each of these pauses has kept one more act from happening: told at its end."""
+    ids = {pause.id for pause in pauses}
+    counted = tuple(
+        replace(pause, suppressed=pause.suppressed + 1) if pause.id in ids else pause for pause in register.pauses
+    )
+    return register if counted == register.pauses else replace(register, pauses=counted)
+
+
+def _changed(register: PauseRegister, changed: Pause) -> PauseRegister:
+    return replace(register, pauses=tuple(changed if pause.id == changed.id else pause for pause in register.pauses))

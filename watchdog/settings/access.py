@@ -1,0 +1,347 @@
+"""Typed, frozen views of the settings for those who build things from them.
+
+Role: `policy_of` gives judgement, gate and engine their numbers; `configured` gives the composition root one record a
+target; `windows` gives the pauses. Pure. Guarantees: every None of the file has become the value in force; the mode is the
+strictest of global, group and target; `digest` changes exactly when something of the target changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import field, replace
+from typing import Any
+
+from watchdog.model import Budget, DataSafety, Instant, Mode, Pause, TargetPolicy, record, to_document
+from watchdog.settings.defaults import BudgetSection, TargetBudgetSection, TargetKnobs
+from watchdog.settings.http_check import Connection, HttpSection, Redirects
+from watchdog.settings.platforms import CommandSection, KubernetesSection
+from watchdog.settings.root import Settings
+from watchdog.settings.rules import DEFAULT_FAILED, DEFAULT_OF, AboveRule, ConsecutiveRule, Rule
+from watchdog.settings.signals import DEFAULT_TIMEOUT, SignalSection
+
+_STRICTNESS = tuple(Mode)
+_KINDS = {"deployment": "Deployment", "statefulset": "StatefulSet", "daemonset": "DaemonSet"}
+FEWEST_EVENTS = 20
+
+
+@record
+class Above:
+    """Failing while more than the share `above` of at least `min_events` events in `window_s` were bad."""
+
+    above: float
+    window_s: float
+    min_events: int
+    recover_below: float
+
+
+@record
+class Consecutive:
+    """Failing after `failed` bad samples in a row, healthy after `recover` good ones."""
+
+    failed: int
+    recover: int
+
+
+@record
+class Share:
+    """Failing when `failed` of the last `of` samples were bad."""
+
+    failed: int
+    of: int
+
+
+@record
+class PodAddress:
+    """Ask every pod of the target."""
+
+    port: int
+    path: str
+    scheme: str
+
+
+@record
+class Request:
+    """An HTTP check. Either `url` or `pods`. `max_redirects` 0 = not followed. Header values may be secrets: not in repr."""
+
+    url: str
+    pods: PodAddress | None
+    method: str
+    status: tuple[tuple[int, int], ...]
+    max_redirects: int
+    within_s: float | None
+    timeout_s: float
+    keep_connection: bool
+    host: str = ""
+    ca_file: str = ""
+    verify: bool = True
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+
+@record
+class ConfiguredSignal:
+    """One signal. `kind` is ``http`` or ``workload``; `http` is there for the first."""
+
+    name: str
+    kind: str
+    every_s: float
+    timeout_s: float
+    """Bound of one poll; for `workload` one poll interval."""
+    rule: Above | Consecutive | Share
+    counts_users: bool = False
+    http: Request | None = None
+
+
+@record
+class KubernetesWorkload:
+    """A workload of a cluster. Empty `context` and `kubeconfig` = the usual ones."""
+
+    namespace: str
+    kind: str
+    name: str
+    context: str = ""
+    kubeconfig: str = ""
+
+
+@record
+class CommandPrograms:
+    """The three programs of the command platform."""
+
+    current: tuple[str, ...]
+    history: tuple[str, ...]
+    rollback: tuple[str, ...]
+    every_s: float
+    timeout_s: float
+    rollback_timeout_s: float
+
+
+@record
+class ConfiguredTarget:
+    """Everything of one target. `platform` None = watched only."""
+
+    name: str
+    policy: TargetPolicy
+    platform: KubernetesWorkload | CommandPrograms | None
+    signals: tuple[ConfiguredSignal, ...]
+    channels: tuple[str, ...]
+    links: Mapping[str, str]
+    features: Mapping[str, str]
+    digest: str
+    """Of all the rest, secret values included (hashed): equal = nothing of this target changed."""
+
+
+def group_of(settings: Settings, target: str) -> str:
+    """Name of the group a target is in; empty = of none."""
+    return next((name for name, group in settings.groups.items() if target in group.order), "")
+
+
+def mode_of(settings: Settings, target: str) -> Mode:
+    """The strictest of the global, the group's and the target's own mode."""
+    group = settings.groups.get(group_of(settings, target))
+    said = (settings.mode, group.mode if group else None, settings.targets[target].mode)
+    return min((mode for mode in said if mode is not None), key=_STRICTNESS.index)
+
+
+def policy_of(settings: Settings, target: str) -> TargetPolicy:
+    """The numbers in force for a target. Raises KeyError for a name that is none."""
+    own = settings.targets[target]
+    kubernetes = own.kubernetes
+    return replace(
+        _knobs(settings, own),
+        target=target,
+        group=group_of(settings, target),
+        mode=mode_of(settings, target),
+        data=own.data or DataSafety.NOT_SAID,
+        control=own.control,
+        depends_on=own.depends_on,
+        watch_only=own.kubernetes is None and own.command is None,
+        allow_pod_delete=kubernetes is not None and kubernetes.allow_pod_delete,
+        allow_recreate=kubernetes is not None and kubernetes.allow_recreate,
+    )
+
+
+def base_policy(settings: Settings) -> TargetPolicy:
+    """The numbers of a target that says nothing itself; its name is empty."""
+    return replace(_knobs(settings, TargetKnobs()), mode=settings.mode)
+
+
+def _knobs(settings: Settings, own: TargetKnobs) -> TargetPolicy:
+    base = settings.defaults
+    ask = own.ask or base.ask
+    return TargetPolicy(
+        target="",
+        bake_s=_either(own.bake_time, base.bake_time),
+        bake_events=_either(own.bake_events, base.bake_events),
+        bake_at_most_s=_either(own.bake_at_most, base.bake_at_most),
+        tolerate_interruption_s=_either(own.tolerate_interruption, base.tolerate_interruption),
+        countdown_s=_either(own.countdown, base.countdown),
+        evidence_s=_either(own.evidence, base.evidence),
+        ask_timeout_s=ask.timeout,
+        ask_then=ask.then.value,
+        outside_bake=(own.outside_bake or base.outside_bake).value,
+        good_back=_either(own.good_back, base.good_back),
+        good_age_s=_either(own.good_age, base.good_age),
+        verify_within_s=_either(own.verify_within, base.verify_within),
+        confirm_within_s=_either(own.confirm_within, base.confirm_within),
+        blind_after_s=_either(own.blind_after, base.blind_after),
+        first_start=settings.first_start.value,
+        budget=_budget(base.budget, own.budget),
+    )
+
+
+def _either(own: Any, base: Any) -> Any:
+    return base if own is None else own
+
+
+def _budget(base: BudgetSection, own: TargetBudgetSection | None) -> Budget:
+    per_target = (own.per_target if own else None) or base.per_target
+    return Budget(
+        per_target=per_target.count,
+        per_target_window_s=per_target.window_s,
+        fleet=base.fleet.count,
+        fleet_window_s=base.fleet.window_s,
+    )
+
+
+def configured(settings: Settings) -> tuple[ConfiguredTarget, ...]:
+    """One record a target, in the order of the file."""
+    return tuple(_configured(settings, name) for name in settings.targets)
+
+
+def _configured(settings: Settings, name: str) -> ConfiguredTarget:
+    target = settings.targets[name]
+    policy = policy_of(settings, name)
+    signals = tuple(signal_of(key, signal) for key, signal in target.signals.items())
+    platform = _platform_of(target.kubernetes, target.command)
+    channels = tuple(settings.notify) if target.notify is None else target.notify
+    everything = [policy, *signals, *([platform] if platform else [])]
+    rest = [channels, target.links, target.features]
+    text = json.dumps([[to_document(entry) for entry in everything], rest], sort_keys=True, default=list)
+    return ConfiguredTarget(
+        name=name,
+        policy=policy,
+        platform=platform,
+        signals=signals,
+        channels=channels,
+        links=target.links,
+        features=target.features,
+        digest=hashlib.sha256(text.encode()).hexdigest(),
+    )
+
+
+def signal_of(name: str, signal: SignalSection) -> ConfiguredSignal:
+    """The record of one signal."""
+    http = signal.http
+    timeout = timeout_of(http, signal.every) if http else signal.every
+    return ConfiguredSignal(
+        name=name,
+        kind="http" if http else "workload",
+        every_s=signal.every,
+        timeout_s=timeout,
+        rule=rule_of(signal.rule, signal.every),
+        counts_users=signal.counts_users,
+        http=_request_of(http, timeout) if http else None,
+    )
+
+
+def timeout_of(http: HttpSection, every: float) -> float:
+    """Seconds for a whole check: as said, else 3 s or 60 % of `every`."""
+    return http.timeout if http.timeout is not None else min(DEFAULT_TIMEOUT, round(0.6 * every, 3))
+
+
+def rule_of(rule: Rule | None, every: float) -> Above | Consecutive | Share:
+    """The rule in force, every None resolved."""
+    if rule is None:
+        return Share(failed=DEFAULT_FAILED, of=DEFAULT_OF)
+    if isinstance(rule, AboveRule):
+        return Above(
+            above=rule.above,
+            window_s=rule.window,
+            min_events=rule.min_events or max(1, min(FEWEST_EVENTS, polls_in(rule.window, every))),
+            recover_below=rule.above / 2 if rule.recover_below is None else rule.recover_below,
+        )
+    if isinstance(rule, ConsecutiveRule):
+        return Consecutive(failed=rule.consecutive, recover=rule.recover)
+    return Share(failed=rule.failed, of=rule.of)
+
+
+def polls_in(window: float, every: float) -> int:
+    """How many polls fit into a window."""
+    return math.floor(window / every + 1e-9)
+
+
+def fires_after(rule: Above | Consecutive | Share, every: float) -> float:
+    """Seconds of complete failure after which a rule fires at the earliest."""
+    return rule.window_s if isinstance(rule, Above) else rule.failed * every
+
+
+def _request_of(http: HttpSection, timeout: float) -> Request:
+    pods, expect = http.pods, http.expect
+    return Request(
+        url=http.url or "",
+        pods=PodAddress(port=pods.tcp, path=pods.path, scheme=pods.scheme.value) if pods else None,
+        method=http.method.value,
+        status=expect.status,
+        max_redirects=expect.max_redirects if expect.redirects is Redirects.FOLLOW else 0,
+        within_s=expect.within,
+        timeout_s=timeout,
+        keep_connection=http.connection is Connection.KEEP,
+        host=http.host or "",
+        ca_file=http.ca_file or "",
+        verify=http.verify,
+        headers=tuple((name, value.get_secret_value()) for name, value in http.headers.items()),
+    )
+
+
+def _platform_of(
+    kubernetes: KubernetesSection | None, command: CommandSection | None
+) -> KubernetesWorkload | CommandPrograms | None:
+    if kubernetes is not None:
+        kind, name = workload_of(kubernetes)
+        return KubernetesWorkload(
+            namespace=kubernetes.namespace,
+            kind=kind,
+            name=name,
+            context=kubernetes.context or "",
+            kubeconfig=kubernetes.kubeconfig or "",
+        )
+    if command is not None:
+        return CommandPrograms(
+            current=command.current,
+            history=command.history,
+            rollback=command.rollback,
+            every_s=command.every,
+            timeout_s=command.timeout,
+            rollback_timeout_s=command.rollback_timeout,
+        )
+    return None
+
+
+def workload_of(kubernetes: KubernetesSection) -> tuple[str, str]:
+    """Kind and name of the workload; empty when the section names none."""
+    named = {_KINDS[key]: getattr(kubernetes, key) for key in _KINDS if getattr(kubernetes, key)}
+    return next(iter(named.items()), ("", ""))
+
+
+def windows(settings: Settings) -> tuple[Pause, ...]:
+    """The configured pauses. One without `from` began at the epoch; the id tells windows apart and survives a reload."""
+    return tuple(
+        Pause(
+            id=_window_id(index, settings),
+            scope=pause.scope,
+            who=pause.who,
+            why=pause.why,
+            since=pause.starts if pause.starts is not None else Instant(0.0),
+            until=pause.ends,
+        )
+        for index, pause in enumerate(settings.pauses)
+    )
+
+
+def _window_id(index: int, settings: Settings) -> str:
+    pause = settings.pauses[index]
+    text = json.dumps([pause.scope, pause.starts, pause.ends, pause.who, pause.why])
+    same_before = sum(1 for other in settings.pauses[:index] if other == pause)
+    return f"config-{hashlib.sha256(text.encode()).hexdigest()[:10]}" + (f"-{same_before}" if same_before else "")

@@ -1,0 +1,261 @@
+"""What fits one by one but not together: refused here, never adjusted silently. And what only deserves a warning.
+
+Role: run on settings that pydantic has accepted (after what it refused was taken out, see `settings.loader`). Pure.
+Each check names the trails it looked at, so that one that rests on a refused value is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from watchdog.model import Mode
+from watchdog.settings.access import (
+    base_policy,
+    fires_after,
+    mode_of,
+    policy_of,
+    polls_in,
+    rule_of,
+    timeout_of,
+    workload_of,
+)
+from watchdog.settings.notify import ChannelSection
+from watchdog.settings.problems import Trail
+from watchdog.settings.root import Settings
+from watchdog.settings.rules import AboveRule, ShareRule
+from watchdog.settings.signals import SignalSection
+from watchdog.settings.targets import TargetSection
+from watchdog.settings.units import format_duration as spell
+from watchdog.settings.units import format_rate
+from watchdog.settings.wording import Finding, keys_of
+
+_WORKLOADS = ("deployment", "statefulset", "daemonset")
+
+
+def _below(trail: Trail, keys: Iterable[str]) -> tuple[Trail, ...]:
+    return tuple((*trail, key) for key in keys)
+
+
+def contradictions(settings: Settings) -> Iterator[Finding]:
+    """Everything that cannot be meant."""
+    yield from _state(settings)
+    yield from _channels(settings)
+    yield from _knobs(settings, ("defaults",))
+    workloads: dict[tuple[str, ...], str] = {}
+    for name, target in settings.targets.items():
+        trail: Trail = ("targets", name)
+        yield from _platform(target, trail)
+        yield from _same_workload(target, name, workloads)
+        yield from _knobs(settings, trail, name)
+        for key, signal in target.signals.items():
+            yield from _signal(settings, target, (*trail, "signals", key), signal)
+
+
+def _state(settings: Settings) -> Iterator[Finding]:
+    state = settings.state
+    if state.memory and state.sqlite is not None:
+        yield Finding(trail=("state",), message="needs exactly one of `sqlite` and `memory`")
+    if "memory" in state.model_fields_set and not state.memory and state.sqlite is None:
+        yield Finding(trail=("state", "memory"), message="must be true when it is given", hint="or write sqlite: /path")
+
+
+def _channels(settings: Settings) -> Iterator[Finding]:
+    for name, channel in settings.notify.items():
+        if channel.stdout is None:
+            trail: Trail = ("notify", name)
+            kinds = _below(trail, keys_of(ChannelSection))
+            yield Finding(trail=trail, message="says no kind of channel", hint="write {stdout: {}}", involves=kinds)
+
+
+def _platform(target: TargetSection, trail: Trail) -> Iterator[Finding]:
+    kubernetes, command = target.kubernetes, target.command
+    if kubernetes is not None and command is not None:
+        message = "has two platforms, `kubernetes` and `command`: a target has one"
+        yield Finding(trail=(*trail, "command"), message=message, involves=((*trail, "kubernetes"),))
+    if kubernetes is not None:
+        named = [kind for kind in _WORKLOADS if getattr(kubernetes, kind)]
+        if len(named) != 1:
+            found = f"found {' and '.join(named)}" if named else "found none"
+            message = f"needs exactly one of deployment, statefulset and daemonset, {found}"
+            place = (*trail, "kubernetes")
+            yield Finding(trail=place, message=message, involves=_below(place, _WORKLOADS))
+
+
+def _same_workload(target: TargetSection, name: str, seen: dict[tuple[str, ...], str]) -> Iterator[Finding]:
+    kubernetes = target.kubernetes
+    if kubernetes is None:
+        return
+    kind, workload = workload_of(kubernetes)
+    key = (kubernetes.context or "", kubernetes.kubeconfig or "", kubernetes.namespace, kind, workload)
+    if workload and seen.setdefault(key, name) != name:
+        message = f"is the same workload as the target {seen[key]!r}: two would roll it back twice"
+        yield Finding(trail=("targets", name, "kubernetes"), message=message)
+
+
+# -- knobs -----------------------------------------------------------------------------------------------------------
+
+
+def _knobs(settings: Settings, trail: Trail, target: str = "") -> Iterator[Finding]:
+    """The same checks on `defaults` and on each target; on a target only where it says one of the values itself."""
+    own = settings.targets[target].model_fields_set if target else frozenset({"defaults"})
+    for keys, wrong, message in _pairs(settings, target):
+        said = [key for key in keys if not target or key in own]
+        if wrong and said:
+            others = tuple((*place, key) for key in keys for place in (trail, ("defaults",)))
+            key = said[0] if target else _first_said(settings, keys)
+            yield Finding(trail=(*trail, key), message=message, involves=others)
+
+
+def _first_said(settings: Settings, keys: tuple[str, ...]) -> str:
+    return next((key for key in keys if key in settings.defaults.model_fields_set), keys[0])
+
+
+def _pairs(settings: Settings, target: str) -> Iterator[tuple[tuple[str, ...], bool, str]]:
+    policy = policy_of(settings, target) if target else base_policy(settings)
+    bake, at_most, tolerated = policy.bake_s, policy.bake_at_most_s, policy.tolerate_interruption_s
+    yield (
+        ("bake_at_most", "bake_time"),
+        at_most < bake,
+        f"bake_at_most ({spell(at_most)}) is shorter than bake_time ({spell(bake)})",
+    )
+    yield (
+        ("countdown", "ask"),
+        policy.countdown_s >= policy.ask_timeout_s,
+        f"countdown ({spell(policy.countdown_s)}) is not shorter than ask.timeout ({spell(policy.ask_timeout_s)})",
+    )
+    yield (
+        ("verify_within", "tolerate_interruption"),
+        policy.verify_s > policy.verify_within_s,
+        f"verification needs twice tolerate_interruption ({spell(policy.verify_s)}) of health, more than verify_within "
+        f"({spell(policy.verify_within_s)}) leaves",
+    )
+    yield (
+        ("good_age", "bake_time"),
+        policy.good_age_s <= bake,
+        f"good_age ({spell(policy.good_age_s)}) is not longer than bake_time ({spell(bake)}): no release would ever be near",
+    )
+    yield (
+        ("tolerate_interruption", "bake_time"),
+        tolerated >= bake,
+        f"tolerate_interruption ({spell(tolerated)}) is not shorter than bake_time ({spell(bake)}): nothing would be blamed",
+    )
+
+
+# -- signals ---------------------------------------------------------------------------------------------------------
+
+
+def _signal(settings: Settings, target: TargetSection, trail: Trail, signal: SignalSection) -> Iterator[Finding]:
+    if (signal.http is None) == (signal.workload is None):
+        message = "says no kind of signal" if signal.http is None else "has two kinds, `http` and `workload`"
+        kinds = _below(trail, keys_of(SignalSection))
+        yield Finding(trail=trail, message=message, hint="write http: URL or workload: {}", involves=kinds)
+        return
+    yield from _needs_kubernetes(target, trail, signal)
+    if signal.http is not None:
+        yield from _http(trail, signal)
+    elif signal.counts_users:
+        yield Finding(trail=(*trail, "counts_users"), message="a workload signal sees no users")
+    yield from _rule(trail, signal)
+    yield from _pace(settings, str(trail[1]), trail, signal)
+
+
+def _needs_kubernetes(target: TargetSection, trail: Trail, signal: SignalSection) -> Iterator[Finding]:
+    what = "workload" if signal.workload is not None else "pods" if signal.http and signal.http.pods else ""
+    if what and target.kubernetes is None:
+        place = (*trail, "http", "pods") if what == "pods" else trail
+        platform = (*trail[:2], "kubernetes")
+        message = f"{what} needs a target with `kubernetes`"
+        yield Finding(trail=place, message=message, involves=(platform,))
+
+
+def _http(trail: Trail, signal: SignalSection) -> Iterator[Finding]:
+    http = signal.http
+    if http is None:
+        return
+    place, every = (*trail, "http"), (*trail, "every")
+    if (http.url is None) == (http.pods is None):
+        message = "needs exactly one of `url` and `pods`"
+        yield Finding(trail=place, message=message, involves=_below(place, ("url", "pods")))
+    timeout = timeout_of(http, signal.every)
+    if timeout >= signal.every:
+        message = f"timeout ({spell(timeout)}) is not shorter than every ({spell(signal.every)}): polls would overlap"
+        yield Finding(trail=(*place, "timeout"), message=message, involves=(every,))
+    within = http.expect.within
+    if within is not None and within > timeout:
+        message = f"within ({spell(within)}) is longer than timeout ({spell(timeout)}): it could never be measured"
+        yield Finding(trail=(*place, "expect", "within"), message=message, involves=((*place, "timeout"), every))
+
+
+def _rule(trail: Trail, signal: SignalSection) -> Iterator[Finding]:
+    rule, place, every = signal.rule, (*trail, "rule"), (*trail, "every")
+    if isinstance(rule, ShareRule) and rule.failed > rule.of:
+        message = f"failed ({rule.failed}) is more than of ({rule.of}): it could never fire"
+        yield Finding(trail=(*place, "failed"), message=message, involves=((*place, "of"),))
+    if not isinstance(rule, AboveRule):
+        return
+    if rule.recover_below is not None and rule.recover_below > rule.above:
+        message = f"recover_below ({format_rate(rule.recover_below)}) is more than above ({format_rate(rule.above)})"
+        yield Finding(trail=(*place, "recover_below"), message=message, involves=((*place, "above"),))
+    polls = polls_in(rule.window, signal.every)
+    if polls < 2:  # noqa: PLR2004 - one poll is no window
+        message = f"for ({spell(rule.window)}) is shorter than two polls of {spell(signal.every)}"
+        yield Finding(trail=(*place, "for"), message=message, involves=(every,))
+    elif _one_event_a_poll(signal) and rule.min_events is not None and rule.min_events > polls:
+        message = f"min_events ({rule.min_events}) is more than the {polls} polls in for ({spell(rule.window)}): it could never fire"
+        yield Finding(trail=(*place, "min_events"), message=message, involves=((*place, "for"), every))
+
+
+def _one_event_a_poll(signal: SignalSection) -> bool:
+    """A probe of one URL and the workload signal give one event a poll; probes of pods give one a pod."""
+    return signal.http is None or signal.http.pods is None
+
+
+def _pace(settings: Settings, target: str, trail: Trail, signal: SignalSection) -> Iterator[Finding]:
+    """Can it fire within bake time, and is it noticed when it says nothing?"""
+    policy, every = policy_of(settings, target), signal.every
+    earliest = fires_after(rule_of(signal.rule, every), every)
+    involved = tuple((*place, "bake_time") for place in (("targets", target), ("defaults",)))
+    if earliest >= policy.bake_s:
+        message = f"fires after {spell(earliest)} at the earliest, but bake_time is {spell(policy.bake_s)}: it could never count"
+        place: Trail = (*trail, "rule") if signal.rule is not None else (*trail, "every")
+        yield Finding(trail=place, message=message, involves=(*involved, (*trail, "every")))
+    if 2 * every > policy.blind_after_s:
+        message = f"every ({spell(every)}) leaves no two polls within blind_after ({spell(policy.blind_after_s)})"
+        blind = tuple((*place, "blind_after") for place in (("targets", target), ("defaults",)))
+        yield Finding(trail=(*trail, "every"), message=message, involves=blind)
+
+
+# -- warnings --------------------------------------------------------------------------------------------------------
+
+
+def doubts(settings: Settings) -> Iterator[Finding]:
+    """What is allowed and perhaps not meant."""
+    if settings.state.memory and settings.mode is not Mode.OBSERVE:
+        message = "state in memory forgets pauses, budgets and condemned releases at every restart"
+        yield Finding(trail=("state", "memory"), message=message)
+    if not settings.notify:
+        yield Finding(trail=("notify",), message="no channel is configured: notices are only in the log and the incident")
+    for name, target in settings.targets.items():
+        yield from _doubts_of_target(settings, name, target)
+
+
+def _doubts_of_target(settings: Settings, name: str, target: TargetSection) -> Iterator[Finding]:
+    policy = policy_of(settings, name)
+    trail: Trail = ("targets", name)
+    if policy.watch_only:
+        if target.mode is not None and target.mode is not Mode.OBSERVE:
+            yield Finding(trail=(*trail, "mode"), message="has no platform: it is watched only and never rolled back")
+    elif mode_of(settings, name) is Mode.ENFORCE and target.data is None:
+        message = "`data` is not said: the target stays at `ask` under `enforce`"
+        yield Finding(trail=trail, message=message, hint="write data: none or data: compatible")
+    for other in target.control:
+        if policy.group and other in settings.groups[policy.group].order:
+            message = f"the control {other!r} is in the same group: it is released and rolled back along, so it shows little"
+            yield Finding(trail=(*trail, "control"), message=message)
+    for key, signal in target.signals.items():
+        if signal.every > policy.tolerate_interruption_s:
+            message = (
+                f"every ({spell(signal.every)}) is longer than tolerate_interruption "
+                f"({spell(policy.tolerate_interruption_s)}): a blip cannot be told from a fault"
+            )
+            yield Finding(trail=(*trail, "signals", key, "every"), message=message)

@@ -1,0 +1,64 @@
+"""Sections `api` and `log`: what the daemon shows, and where."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from watchdog.settings.section import Section
+from watchdog.settings.values import AbsolutePath, Text, Whole
+
+
+class MetricsSection(Section):
+    """The TCP address of /metrics, /healthz and /readyz. Nothing there changes anything."""
+
+    host: Text = Field(
+        default="0.0.0.0",  # noqa: S104 - read-only pages; kubelet and Prometheus come from other addresses
+        description="Address to listen on. Default all addresses: kubelet probes and Prometheus come from outside, and "
+        "only read-only pages are served here.",
+    )
+    tcp: Annotated[int, Whole(least=0, most=65535)] = Field(
+        default=9469, alias="port", description="TCP port; 0 = any free one (the log says which). Default 9469."
+    )
+
+
+class ApiSection(Section):
+    """How commands and dashboards reach the daemon."""
+
+    socket: AbsolutePath = Field(
+        default="/run/watchdog/watchdog.sock",
+        description="Absolute path of the unix socket of the API. Its file mode (0600) is the credential, so it lies in "
+        "a directory of its own.",
+    )
+    metrics: MetricsSection = Field(default_factory=MetricsSection, description="Where metrics and health are served.")
+
+
+class LogFormat(StrEnum):
+    """Form of a log line."""
+
+    JSON = "json"
+    CONSOLE = "console"
+
+
+class LogLevel(StrEnum):
+    """The least severe level that is written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogSection(Section):
+    """The log on standard error."""
+
+    format: LogFormat = Field(
+        default=LogFormat.JSON,
+        description="json = one object a line; console = for eyes. Default json: logs are collected by machines.",
+    )
+    level: LogLevel = Field(
+        default=LogLevel.INFO,
+        description="Least severe level written. Default info: each decision is one line there, polls are debug.",
+    )

@@ -1,0 +1,76 @@
+"""Section `rule` of a signal: when its samples count as failing.
+
+Three shapes, told apart by their keys: ``{above, for, min_events, recover_below}``, ``{consecutive, recover}`` and
+``{failed, of}``. Absent = ``{failed: 6, of: 12}``: three quarters of a minute of polls at 5 s, so that one lost poll or a
+short blip never fires, and a fault that is half the time there does.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Field, Tag
+
+from watchdog.settings.section import Section
+from watchdog.settings.values import Duration, Rate, Whole
+
+DEFAULT_FAILED, DEFAULT_OF = 6, 12
+SHAPES = "{above: 5%, for: 60s}, {consecutive: 3} or {failed: 6, of: 12}"
+
+
+class AboveRule(Section):
+    """Failing while the share of bad events over the last `for` is above a limit."""
+
+    above: Annotated[float, Rate()] = Field(description="Share of bad events above which the signal is failing.")
+    window: Annotated[float, Duration(least=1, most=86_400)] = Field(
+        alias="for", description="Window in seconds over which the share is taken; at least two polls."
+    )
+    min_events: Annotated[int | None, Whole(least=1)] = Field(
+        default=None,
+        description="Events the window must hold before it says anything. None = 20, or as many polls as fit into the "
+        "window when that is fewer: below 20 a single bad event is 5 %.",
+    )
+    recover_below: Annotated[float | None, Rate()] = Field(
+        default=None,
+        description="Share below which the signal is healthy again. None = half of `above`, so that a share that hovers "
+        "at the limit does not flap.",
+    )
+
+
+class ConsecutiveRule(Section):
+    """Failing after so many bad samples in a row."""
+
+    consecutive: Annotated[int, Whole(least=1, most=1000)] = Field(description="Bad samples in a row that fire.")
+    recover: Annotated[int, Whole(least=1, most=1000)] = Field(
+        default=2, description="Good samples in a row that end it. Default 2: one lucky answer is no recovery."
+    )
+
+
+class ShareRule(Section):
+    """Failing when `failed` of the last `of` samples were bad."""
+
+    failed: Annotated[int, Whole(least=1, most=1000)] = Field(description="Bad samples among the last `of` that fire.")
+    of: Annotated[int, Whole(least=1, most=1000)] = Field(description="How many of the last samples are looked at.")
+
+
+NO_RULE = "no_rule"
+"""Type of the error for what has none of the shapes."""
+ABOVE, CONSECUTIVE, SHARE = "<above>", "<consecutive>", "<failed>"
+
+
+def _shape(value: Any) -> str | None:
+    for tag, kind, keys in (
+        (ABOVE, AboveRule, ("above",)),
+        (CONSECUTIVE, ConsecutiveRule, ("consecutive",)),
+        (SHARE, ShareRule, ("failed", "of")),
+    ):
+        if isinstance(value, kind) or (isinstance(value, dict) and any(key in value for key in keys)):
+            return tag
+    return None
+
+
+Rule = Annotated[
+    Annotated[AboveRule, Tag(ABOVE)] | Annotated[ConsecutiveRule, Tag(CONSECUTIVE)] | Annotated[ShareRule, Tag(SHARE)],
+    Discriminator(_shape, custom_error_type=NO_RULE, custom_error_message="is no rule"),
+]
+"""Type of `rule`."""

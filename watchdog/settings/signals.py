@@ -1,0 +1,67 @@
+"""Section `signals` of a target: the sources of evidence, each under a name of its own.
+
+A signal says of which kind it is by the key it holds (``http:``, ``workload:``). One that is *named* `workload` and says
+no kind is the workload signal: ``signals: {workload: {}}``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from watchdog.settings.http_check import HttpSection
+from watchdog.settings.rules import Rule
+from watchdog.settings.section import Later, Section, later
+from watchdog.settings.values import Duration, Flag
+
+DEFAULT_EVERY = 5.0
+DEFAULT_TIMEOUT = 3.0
+_KINDS = ("http", "workload", "prometheus", "app_insights", "database", "scrape", "alerts")
+
+
+class WorkloadSection(Section):
+    """What Kubernetes says of the target's pods and rollout: crash loops, image pulls, progress deadline, restarts."""
+
+
+class SignalSection(Section):
+    """One source of evidence. Exactly one kind."""
+
+    http: HttpSection | None = Field(
+        default=None, description="A request from outside, or its URL. None = another kind of signal."
+    )
+    workload: WorkloadSection | None = Field(
+        default=None, description="The state of the target's pods in Kubernetes. None = another kind of signal."
+    )
+    prometheus: Later = later("Prometheus signals")
+    app_insights: Later = later("Application Insights signals")
+    database: Later = later("database signals")
+    scrape: Later = later("signals scraped from a metrics page")
+    alerts: Later = later("Alertmanager alerts as signals")
+
+    every: Annotated[float, Duration(least=0.1, most=3600)] = Field(
+        default=DEFAULT_EVERY,
+        description="Seconds between two polls. Default 5 s: an outage is told from a blip within a minute, for the price "
+        "of a few requests a minute.",
+    )
+    rule: Rule | None = Field(
+        default=None,
+        description="When the samples count as failing. None = 6 of the last 12 are bad: no single blip fires, half an "
+        "outage does.",
+    )
+    counts_users: Annotated[bool, Flag()] = Field(
+        default=False,
+        description="true = its events are requests of users, so they count towards `bake_events`. Default false: a probe "
+        "asks for itself.",
+    )
+    unacceptable_error_rate: Later = later("the evidence rule's knobs")
+    tolerate_error_rate: Later = later("the evidence rule's knobs")
+    times_worse: Later = later("the evidence rule's knobs")
+    max_interruptions: Later = later("the evidence rule's knobs")
+
+
+def with_kind(name: Any, body: Any) -> Any:
+    """The body of a signal with its kind said: a signal named `workload` without a kind is the workload signal."""
+    if name == "workload" and isinstance(body, dict) and not any(kind in body for kind in _KINDS):
+        return {**body, "workload": {}}
+    return body

@@ -1,0 +1,417 @@
+"""A fake `Control`: a bookstore with two targets, in memory, for faces and for the tests of those who build one.
+
+Role: stands where the engine stands, below the API, the command line and the page. Neighbours: `ports.Control`, which
+says the form of every answer. Guarantees: remembers pauses and incidents between calls, records every call in `calls`,
+refuses what it was told to refuse, and hangs where it was told to hang. Not guaranteed: any judgement of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from watchdog.model import Instant, JsonObject, Pause, instant, iso, to_document
+from watchdog.ports import ControlRefused
+
+STOP_PAUSE_S = 3600.0
+"""How long `stop` pauses everything (design.md section 9)."""
+
+
+def signal_row(name: str, **changes: Any) -> dict[str, Any]:
+    """One signal of a status row, healthy unless changed."""
+    row = {
+        "name": name,
+        "health": "healthy",
+        "sentence": f"{name}: 0 of 12 bad",
+        "missing": "6 more bad of 12",
+        "progress": 0.0,
+        "value": 0.0,
+        "limit": 0.5,
+        "events": 12,
+        "data_age_s": 2.0,
+    }
+    return row | changes
+
+
+def target_row(name: str, **changes: Any) -> dict[str, Any]:
+    """One target of a status answer, healthy unless changed."""
+    row = {
+        "name": name,
+        "group": "bookstore",
+        "platform": "kubernetes",
+        "mode": "enforce",
+        "state": "healthy",
+        "sentence": "all signals are healthy",
+        "release": "revision 7 (bookstore:1.7)",
+        "good": "revision 7 (bookstore:1.7)",
+        "since": iso(instant(1_700_000_000)),
+        "streak": "healthy 12",
+        "bake": "passed",
+        "incident": None,
+        "signals": [signal_row("health"), signal_row("errors")],
+    }
+    return row | changes
+
+
+class FakeControl:
+    """A whole control with settable rows; `now` is a function that gives the moment."""
+
+    def __init__(self, now: Callable[[], Instant]) -> None:
+        """Start armed, with ``bookstore-api`` and ``bookstore-web`` healthy and no incident."""
+        self.now = now
+        self.headline = "ARMED"
+        self.cycle = 12
+        self.rows = [target_row("bookstore-api"), target_row("bookstore-web")]
+        self.listed_incidents: list[dict[str, Any]] = []
+        self.decision = self._decision("hold", [("breach", "block", "the target is healthy")])
+        self.missing = ["a breach: 6 more bad of 12"]
+        self.samples: list[dict[str, Any]] = [self._sample("health", "good"), self._sample("errors", "good")]
+        self.config: dict[str, Any] = {"hash": "abc123", "loaded_at": iso(now()), "error": ""}
+        self.store: dict[str, Any] = {"ok": True, "sentence": "the store answers"}
+        self.outbox: dict[str, Any] = {"depth": 0, "last_error": ""}
+        self.counters: dict[str, float] = {"polls": 480, "rollbacks": 0}
+        self.loops: list[dict[str, Any]] = [{"name": "engine", "last_s": 0.4, "limit_s": 60.0, "state": "running"}]
+        self.live = self.ready = self.acknowledge = self.accept = True
+        self.reload_problems: list[str] = []
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.refusals: dict[str, ControlRefused] = {}
+        """Method name to what it raises."""
+        self.held: dict[str, asyncio.Event] = {}
+        """Method name to the event it waits for before it answers."""
+        self._pauses: list[Pause] = []
+
+    # questions
+
+    def status(self) -> JsonObject:
+        """As `ports.Control`."""
+        return {
+            "at": iso(self.now()),
+            "mode": "enforce",
+            "headline": self.headline,
+            "cycle": self.cycle,
+            "leader": {"held": True, "sentence": "this daemon holds the lock"},
+            "config": self.config,
+            "store": self.store,
+            "outbox": self.outbox,
+            "targets": self.rows,
+            "pauses": [self._pause_row(pause) for pause in self._pauses if self._active(pause)],
+            "counters": self.counters,
+        }
+
+    async def describe(self, target: str) -> JsonObject:
+        """As `ports.Control`."""
+        await self._begin("describe", target=target)
+        return {
+            "at": iso(self.now()),
+            "target": self._row(target),
+            "unit": {"target": target, "platform": "kubernetes", "uid": "u-1", "name": f"bookstore/{target}"},
+            "releases": self._releases(),
+            "policy": {"mode": "enforce", "bake_s": 1800.0, "countdown_s": 10.0, "data": "compatible"},
+            "road_back": {
+                "decision": self.decision,
+                "plan": self._plan(),
+                "sentence": "revision 6 would come back by one patch",
+            },
+        }
+
+    async def explain(self, target: str) -> JsonObject:
+        """As `ports.Control`."""
+        await self._begin("explain", target=target)
+        return {
+            "at": iso(self.now()),
+            "target": target,
+            "sentence": self.decision["sentence"],
+            "decision": self.decision,
+            "missing": self.missing,
+            "incident": self._row(target)["incident"],
+        }
+
+    async def check(self, target: str, signal: str | None) -> JsonObject:
+        """As `ports.Control`; the health follows from `samples`."""
+        await self._begin("check", target=target, signal=signal)
+        self._row(target)
+        samples = [sample for sample in self.samples if signal in (None, sample["signal"])]
+        found = {sample["health"] for sample in samples}
+        health = (
+            "failing"
+            if "bad" in found
+            else "inconclusive"
+            if not found
+            else "blind"
+            if found == {"unknown"}
+            else "healthy"
+        )
+        sentence = f"{len(samples)} samples: {health}"
+        return {"at": iso(self.now()), "target": target, "health": health, "sentence": sentence, "samples": samples}
+
+    async def pauses(self) -> JsonObject:
+        """As `ports.Control`."""
+        await self._begin("pauses")
+        return {"at": iso(self.now()), "pauses": [self._pause_row(pause) for pause in reversed(self._pauses)]}
+
+    async def incidents(self, target: str | None, *, open_only: bool) -> JsonObject:
+        """As `ports.Control`."""
+        await self._begin("incidents", target=target, open_only=open_only)
+        chosen = [
+            row
+            for row in self.listed_incidents
+            if target in (None, row["target"]) and not (open_only and row["stage"] == "closed")
+        ]
+        return {"at": iso(self.now()), "incidents": chosen}
+
+    async def incident(self, incident: str) -> JsonObject:
+        """As `ports.Control`."""
+        await self._begin("incident", incident=incident)
+        row = self._incident(incident)
+        entries = [
+            {"at": row["opened_at"], "kind": "breach", "sentence": "30 % errors", "actor": "watchdog", "data": {}},
+            {"at": row["opened_at"], "kind": "decision", "sentence": "roll back", "actor": "watchdog", "data": {}},
+        ]
+        document = {"kind": "Incident", "v": 1, **row, "entries": entries, "decision": self.decision}
+        return {"incident": document, "report": f"incidents/{row['id']}/report.md"}
+
+    async def history(self, target: str) -> JsonObject:
+        """As `ports.Control`."""
+        await self._begin("history", target=target)
+        self._row(target)
+        return {
+            "at": iso(self.now()),
+            "target": target,
+            "current": "f7f7f7f7f7f7f7f7",
+            "good": "f6f6f6f6f6f6f6f6",
+            "releases": self._releases(),
+            "acts": [],
+        }
+
+    def health(self) -> JsonObject:
+        """As `ports.Control`."""
+        sentence = "every loop makes progress" if self.live else "the engine has stood still for 61 s"
+        return {"live": self.live, "ready": self.ready, "sentence": sentence, "loops": self.loops}
+
+    # orders
+
+    async def pause(self, scope: str, until: Instant, why: str, who: str) -> JsonObject:
+        """As `ports.Control`; applied at once unless `acknowledge` is False."""
+        await self._begin("pause", scope=scope, until=until, why=why, who=who)
+        pause = Pause(
+            id=f"p{len(self._pauses) + 1}",
+            scope=scope,
+            who=who,
+            why=why,
+            since=self.now(),
+            until=until,
+            applied_at=self.now() if self.acknowledge else None,
+        )
+        self._pauses.append(pause)
+        self.headline = f"PAUSED by {who} until {iso(until)} ({why})"
+        return {"pause": self._pause_row(pause), **self._acknowledgement(f"{scope} is paused until {iso(until)}")}
+
+    async def resume(self, id_or_scope: str, who: str) -> JsonObject:
+        """As `ports.Control`."""
+        await self._begin("resume", id_or_scope=id_or_scope, who=who)
+        ended = [p for p in self._pauses if self._active(p) and id_or_scope in (p.id, p.scope)]
+        if not ended:
+            raise ControlRefused(
+                f"no active pause is called {id_or_scope}", code="not_found", next_command="watchdog pauses"
+            )
+        self._pauses = [p for p in self._pauses if p not in ended]
+        self.headline = "ARMED"
+        return {
+            "ended": [self._pause_row(pause) for pause in ended],
+            **self._acknowledgement(f"{len(ended)} pause ended"),
+        }
+
+    async def stop(self, who: str, why: str) -> JsonObject:
+        """As `ports.Control`."""
+        await self._begin("stop", who=who, why=why)
+        paused = await self.pause("all", instant(self.now() + STOP_PAUSE_S), why, who)
+        waiting = [row["id"] for row in self.listed_incidents if row["stage"] in ("opened", "asked", "countdown")]
+        return {**paused, "cancelled": waiting, "running": []}
+
+    async def arm(self, who: str, target: str | None) -> JsonObject:
+        """As `ports.Control`."""
+        await self._begin("arm", who=who, target=target)
+        names = [row["name"] for row in self.rows] if target is None else [self._row(target)["name"]]
+        return {"armed": names, "sentence": f"armed: {', '.join(names)}"}
+
+    async def rollback(
+        self, target: str, *, to: str | None, dry_run: bool, why: str, who: str, overrides: Sequence[str]
+    ) -> JsonObject:
+        """As `ports.Control`; accepted unless `accept` is False."""
+        await self._begin(
+            "rollback", target=target, to=to, dry_run=dry_run, why=why, who=who, overrides=list(overrides)
+        )
+        self._row(target)
+        going = self.accept and not dry_run
+        return {
+            "accepted": self.accept,
+            "dry_run": dry_run,
+            "incident": "inc-7" if going else None,
+            "decision": self._decision(
+                "roll_back" if self.accept else "hold",
+                [("leadership", "pass" if self.accept else "block", "we hold the lock")],
+            ),
+            "plan": self._plan(),
+            "sentence": "rolling back to revision 6" if self.accept else "the gate holds: leadership",
+        }
+
+    async def approve(self, incident: str, who: str, why: str) -> JsonObject:
+        """As `ports.Control`."""
+        await self._begin("approve", incident=incident, who=who, why=why)
+        row = self._incident(incident)
+        return {
+            "incident": row["id"],
+            "approval": {"id": "a1", "who": who, "checks": ["data"]},
+            "sentence": f"approved by {who}",
+        }
+
+    async def cancel(self, incident: str, who: str, why: str) -> JsonObject:
+        """As `ports.Control`."""
+        await self._begin("cancel", incident=incident, who=who, why=why)
+        row = self._incident(incident)
+        return {"incident": row["id"], "fingerprint": "f7f7f7f7f7f7f7f7", "sentence": f"cancelled by {who}"}
+
+    async def history_edit(self, target: str, fingerprint: str, verb: str, who: str, why: str) -> JsonObject:
+        """As `ports.Control`."""
+        await self._begin("history_edit", target=target, fingerprint=fingerprint, verb=verb, who=who, why=why)
+        found = [release for release in self._releases() if release["fingerprint"].startswith(fingerprint)]
+        if not found:
+            raise ControlRefused(
+                f"{target} has no release {fingerprint}",
+                code="not_found",
+                next_command=f"watchdog history {target}",
+            )
+        grade = "condemned" if verb == "condemn" else "new"
+        return {"release": found[0] | {"grade": grade}, "sentence": f"{fingerprint} is now {grade}"}
+
+    async def reload(self) -> JsonObject:
+        """As `ports.Control`."""
+        await self._begin("reload")
+        reloaded = not self.reload_problems
+        sentence = "the configuration was read again" if reloaded else "refused: the old configuration is running"
+        return {"reloaded": reloaded, "hash": "abc123", "problems": self.reload_problems, "sentence": sentence}
+
+    # setting the scene
+
+    def add_incident(self, incident: str, target: str = "bookstore-api", stage: str = "asked") -> dict[str, Any]:
+        """Put an incident there and hang it on its target; returns its row, which may be changed."""
+        row: dict[str, Any] = {
+            "id": incident,
+            "target": target,
+            "group": "bookstore",
+            "stage": stage,
+            "reason": None,
+            "headline": "30 % errors since revision 7",
+            "blamed": "revision 7 (bookstore:1.7)",
+            "good": "revision 6 (bookstore:1.6)",
+            "opened_at": iso(self.now()),
+            "closed_at": None,
+            "simulated": False,
+            "manual": False,
+            "needs_human": False,
+        }
+        self.listed_incidents.insert(0, row)
+        self._row(target).update(incident=incident, state="responding")
+        return row
+
+    async def _begin(self, method: str, **arguments: Any) -> None:
+        self.calls.append((method, arguments))
+        if method in self.refusals:
+            raise self.refusals[method]
+        if method in self.held:
+            await self.held[method].wait()
+
+    def _row(self, target: str) -> dict[str, Any]:
+        for row in self.rows:
+            if row["name"] == target:
+                return row
+        raise ControlRefused(f"no target is called {target}", code="not_found", next_command="watchdog status")
+
+    def _incident(self, incident: str) -> dict[str, Any]:
+        found = [row for row in self.listed_incidents if row["id"].startswith(incident)]
+        if len(found) != 1:
+            raise ControlRefused(
+                f"no incident is called {incident}", code="not_found", next_command="watchdog incidents"
+            )
+        return found[0]
+
+    def _active(self, pause: Pause) -> bool:
+        return pause.ended_at is None and self.now() < pause.until
+
+    def _pause_row(self, pause: Pause) -> dict[str, Any]:
+        return to_document(pause) | {"active": self._active(pause)}
+
+    def _acknowledgement(self, sentence: str) -> dict[str, Any]:
+        return {
+            "applied": self.acknowledge,
+            "applied_at": iso(self.now()) if self.acknowledge else None,
+            "cycle": self.cycle,
+            "sentence": sentence,
+        }
+
+    def _decision(self, outcome: str, checks: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
+        return {
+            "at": iso(self.now()),
+            "target": "bookstore-api",
+            "outcome": outcome,
+            "would": outcome,
+            "sentence": f"{outcome}: {checks[0][2]}",
+            "from_release": "f7f7f7f7f7f7f7f7",
+            "to_release": "f6f6f6f6f6f6f6f6",
+            "asking": [],
+            "checks": [
+                {
+                    "name": name,
+                    "effect": effect,
+                    "sentence": sentence,
+                    "outcome": outcome,
+                    "overridable": False,
+                    "overridden_by": "",
+                    "hazard": "",
+                }
+                for name, effect, sentence in checks
+            ],
+        }
+
+    def _sample(self, signal: str, health: str) -> dict[str, Any]:
+        return {
+            "signal": signal,
+            "health": health,
+            "sentence": "GET /health: 200 in 12 ms",
+            "value": None,
+            "events": 1,
+            "release": "revision 7",
+            "instance": "bookstore-api-1",
+            "phases": {"connect": 0.001, "first_byte": 0.011},
+            "took_s": 0.012,
+        }
+
+    def _plan(self) -> dict[str, Any]:
+        step = {
+            "name": "patch",
+            "words": "patch the template back to revision 6",
+            "precondition": "resourceVersion 1234",
+            "request": {"spec": {"template": {}}},
+        }
+        return {"words": "revision 7 back to revision 6", "warnings": [], "steps": [step]}
+
+    def _releases(self) -> list[dict[str, Any]]:
+        return [
+            self._release("f7f7f7f7f7f7f7f7", "7", "new"),
+            self._release("f6f6f6f6f6f6f6f6", "6", "good"),
+        ]
+
+    def _release(self, fingerprint: str, revision: str, grade: str) -> dict[str, Any]:
+        return {
+            "fingerprint": fingerprint,
+            "revision": revision,
+            "images": {"api": f"bookstore:1.{revision}"},
+            "grade": grade,
+            "started": iso(instant(1_700_000_000)),
+            "completed": iso(instant(1_700_000_060)),
+            "graded_at": None,
+            "watched_s": 900.0,
+            "events": 1200,
+            "note": "",
+        }
