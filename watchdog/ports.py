@@ -218,6 +218,7 @@ class Platform(Protocol):
         ...
 
 
+@runtime_checkable
 class EvidenceSource(Protocol):
     """What a platform can hand to the incident's evidence before the write."""
 

@@ -98,13 +98,13 @@ if os.fork() == 0:
     time.sleep(20)
 print("done", flush=True)
 """
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(pathlib.Path("/proc/self/fd").iterdir()))
     done = await run(python(text), deadline_s=30)
     child = await pid_in(tmp_path / "pid")
     await asyncio.sleep(0.05)
     try:
         assert (done.code, done.stdout) == (0, b"done\n")
-        assert len(os.listdir("/proc/self/fd")) <= before + 1
+        assert len(list(pathlib.Path("/proc/self/fd").iterdir())) <= before + 1
     finally:
         os.kill(child, 9)
 

@@ -46,6 +46,7 @@ PAUSE = Pause(
     why="database maintenance",
     since=Instant(NOW - 60),
     until=Instant(NOW + 3600),
+    applied_at=Instant(NOW - 60),
 )
 
 

@@ -37,6 +37,7 @@ def test_after_a_rollback_the_good_release_is_not_rolled_back_in_turn() -> None:
     answer = assess_budget(facts, NOW)
     assert answer.outcome is Outcome.ESCALATE
     assert "never a rollback of a rollback" in answer.sentence
+    assert assess_budget(facts, Instant(NOW + 20_000)).outcome is Outcome.ESCALATE  # within the longest bake
     long_after = assess_budget(facts, Instant(NOW + 43_200))
     assert long_after.outcome is Outcome.ROLL_BACK
 
@@ -85,6 +86,10 @@ def test_own_acts_count_for_the_fleet_even_when_left_out_and_never_twice() -> No
 
 def test_an_act_of_the_future_counts_as_recent() -> None:
     assert recent((act(-3600),), NOW, 600.0) == (act(-3600),)
+
+
+def test_an_act_as_old_as_the_window_has_left_it() -> None:
+    assert recent((act(600), act(599)), NOW, 600.0) == (act(599),)
 
 
 def test_a_refused_release_stays_refused_until_cleared() -> None:

@@ -200,6 +200,22 @@ def test_precedence(winner: str, loser: str) -> None:
     assert "(and 1 more)" in both.sentence
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, False),
+        ({"state": None}, False),
+        ({"state": state(release=NEWER)}, True),
+        ({"state": state(release=GOOD)}, True),
+        ({"state": state(release=GOOD), "step": 1}, False),
+        ({"state": state(release=NEWER), "step": 1}, True),
+        ({"state": state(release=GOOD), "step": 1, "good": None}, True),
+    ],
+)
+def test_superseded_is_known_and_never_guessed(changes: dict[str, object], expected: bool) -> None:
+    assert passing(**changes).superseded is expected
+
+
 # -- approvals -------------------------------------------------------------------------------------------------------
 
 QUESTIONS = {"policy": replace(ASKS, data=DataSafety.NOT_SAID), "countdown_started": False}

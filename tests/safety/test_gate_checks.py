@@ -144,6 +144,26 @@ TABLE: list[tuple[str, str, dict[str, object], Effect, Outcome, str]] = [
         HOLD,
         "by anna until 1970-01-12 14:46:40 UTC: database maintenance",
     ),
+    (
+        "pause",
+        "one that can be ended",
+        {"pauses": PausesRead(readable=True, active=(PAUSE,))},
+        BLOCK,
+        HOLD,
+        "watchdog resume p-1",
+    ),
+    (
+        "pause",
+        "a window of the configuration and another",
+        {
+            "pauses": PausesRead(
+                readable=True, active=(PAUSE, replace(PAUSE, applied_at=None, until=Instant(NOW + 9999)))
+            )
+        },
+        BLOCK,
+        HOLD,
+        "(and 1 more); it stands in the configuration file",
+    ),
     ("pause", "unreadable", {"pauses": PausesRead(readable=False, sentence="timeout")}, UNKNOWN, HOLD, "timeout"),
     ("shutting_down", "no", {}, PASS, GO, "not"),
     ("shutting_down", "yes", {"shutting_down": True}, BLOCK, HOLD, "no new act"),

@@ -140,6 +140,14 @@ def test_a_pause_binds_until_its_end_and_not_at_it() -> None:
 
 def test_a_clock_that_stepped_back_opens_no_hole() -> None:
     assert active(made(), later(-3600), "api", "shop").active
+    assert end(made(), "p-1", who="bea", now=later(-3600)).pauses[0].ended_at == later(-3600)
+
+
+def test_a_window_of_the_configuration_binds_from_its_beginning_to_its_end() -> None:
+    window = replace(PAUSE, since=later(60), until=later(120), applied_at=None)
+    register = PauseRegister(pauses=(window,))
+    bound = [second for second in range(0, 180, 20) if active(register, later(second), "api", "shop").active]
+    assert bound == [60, 80, 100]
 
 
 def test_all_that_cover_are_named() -> None:

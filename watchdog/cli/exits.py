@@ -49,7 +49,7 @@ class Failed(click.ClickException):
     def __init__(self, message: str, code: Exit, next_command: str = "") -> None:
         """Keep all three."""
         super().__init__(message)
-        self.exit_code = int(code)
+        self.code = code
         self.next_command = next_command
 
     def show(self, file: IO[Any] | None = None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
@@ -19,6 +20,9 @@ from watchdog.cli.text import cut, plain, width
 
 _PIPE_CLOSED = 141
 """What a shell reports for a program that SIGPIPE ended."""
+
+_GAP = 3
+_NARROWEST = 12
 
 COLOURS = {
     "healthy": "green", "good": "green", "pass": "green", "armed": "green", "ok": "green", "recovered": "green",
@@ -45,6 +49,7 @@ class Terminal:
     """None = the machine's own zone."""
     headers: bool = True
     now: Callable[[], datetime] = field(default=_wall_clock)
+    sleep: Callable[[float], None] = field(default=time.sleep)
 
     def write(self, text: str = "", *, err: bool = False) -> None:
         """One line, or several."""
@@ -54,6 +59,10 @@ class Terminal:
             # Python flushes stdout once more at exit: let that go to nowhere instead of a traceback.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise click.exceptions.Exit(_PIPE_CLOSED) from None
+
+    def use_utc(self) -> None:
+        """Show and read times in UTC from now on."""
+        self.zone = UTC
 
     def word(self, value: object) -> str:
         """A state or verdict, coloured where there is colour."""
@@ -65,19 +74,34 @@ class Terminal:
         return click.style(text, bold=True) if self.colour else text
 
     def table(self, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-        """Aligned lines, kubectl's way; cells are plain or coloured by `word`. Only the last column is cut."""
+        """Aligned lines, kubectl's way; cells are plain or coloured by `word`. Cells are cut to fit the terminal."""
         everything = [list(titles), *map(list, rows)] if self.headers else [list(row) for row in rows]
         if not everything:
             return []
         widths = [max(width(row[at]) for row in everything) for at in range(len(titles))]
-        return [self._line(row, widths) for row in everything]
+        if self.columns is not None:
+            widths = _fit(widths, self.columns)
+        return [_line(row, widths, self.columns) for row in everything]
 
-    def _line(self, row: Sequence[str], widths: Sequence[int]) -> str:
-        *front, last = row
-        text = "".join(cell + " " * (size - width(cell) + 3) for cell, size in zip(front, widths, strict=False))
-        if self.columns is not None and "\x1b" not in last:
-            last = cut(last, max(10, self.columns - width(text)))
-        return (text + last).rstrip()
+
+def _fit(widths: list[int], columns: int) -> list[int]:
+    """Narrow the widest columns until the line fits, or all are at their least."""
+    over = sum(widths) + _GAP * (len(widths) - 1) - columns
+    while over > 0:
+        widest = max(range(len(widths)), key=widths.__getitem__)
+        if widths[widest] <= _NARROWEST:
+            break
+        widths[widest] -= 1
+        over -= 1
+    return widths
+
+
+def _line(row: Sequence[str], widths: Sequence[int], columns: int | None) -> str:
+    cells = [
+        cell if columns is None or "\x1b" in cell else cut(cell, size) for cell, size in zip(row, widths, strict=True)
+    ]
+    padded = (cell + " " * (size - width(cell)) for cell, size in zip(cells, widths, strict=True))
+    return (" " * _GAP).join(padded).rstrip()
 
 
 def terminal_of(environ: Mapping[str, str]) -> Terminal:

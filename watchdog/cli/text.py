@@ -1,7 +1,7 @@
-"""Text from outside, made harmless for a terminal, and its width.
+r"""Text from outside, made harmless for a terminal, and its width.
 
 Role: everything that came over the socket passes `plain` before it is printed. Guarantees: no control character, no
-direction override, no invisible character and no lone surrogate reaches the terminal; they are shown as ``\\x1b``.
+direction override, no invisible character and no lone surrogate reaches the terminal; they are shown as ``\x1b``.
 """
 
 from __future__ import annotations

@@ -30,8 +30,9 @@ def parse_duration(text: str) -> int:
 
 
 def parse_moment(text: str, now: datetime) -> datetime:
-    """A moment after `now` (which has the person's zone): ``14:00`` (today, else tomorrow), ISO 8601 with or without
-    an offset, or ``2026-03-01 14:00``. Raises ValueError.
+    """A moment after `now`, whose zone is the person's. Raises ValueError.
+
+    ``14:00`` (today, else tomorrow), ``2026-03-01 14:00``, or ISO 8601 with an offset.
     """
     text = text.strip()
     if clock := _CLOCK.fullmatch(text):

@@ -55,6 +55,10 @@ class Watch:
     evidence: tuple[EvidenceSource, ...] = ()
     hazards: tuple[HazardReader, ...] = ()
     links: tuple[str, ...] = ()
+    channels: tuple[str, ...] | None = None
+    """Names of the channels that hear of this target; None = all."""
+    write_s: float = 10.0
+    """Deadline of one write: a patch is quick, a rollback command may take minutes."""
     config: str = ""
     """Hash of this target's part of the configuration: a reload touches only targets whose hash changed."""
 

@@ -184,7 +184,12 @@ class Daemon:
         self.supervisor.add(f"track {name}", tracker.run, limit_s=max(LIMIT_S, 3 * watch.track_every_s))
         if name not in self.responses:
             self.responses[name] = Response(self.means, name)
-            self.supervisor.add(f"respond {name}", self.responses[name].run, limit_s=RESPONSE_LIMIT_S, essential=True)
+            self.supervisor.add(
+                f"respond {name}",
+                self.responses[name].run,
+                limit_s=max(RESPONSE_LIMIT_S, watch.write_s + LIMIT_S),
+                essential=True,
+            )
 
     async def remove(self, watch: Watch, *, keep_response: bool) -> None:
         """Stop the loops of a target and close what they used; with `keep_response` its response goes on."""

@@ -164,7 +164,7 @@ class Response:
         def change(incident: Incident | None) -> Incident:
             if incident is None:
                 raise IllegalTransition("the incident is gone")
-            return transition(incident, event, self._clock.now(), tuple(self._means.outbox.channels))
+            return transition(incident, event, self._clock.now(), self._channels())
 
         before = len((await self._documents.read(key) or _none(key)).entries)
         after = await self._documents.change(key, change)
@@ -177,6 +177,15 @@ class Response:
         if not after.open:
             await self._closed(after)
         return after
+
+    def _channels(self) -> tuple[str, ...]:
+        seen = self._means.board.seen.get(self._target)
+        chosen = seen.watch.channels if seen else None
+        return tuple(self._means.outbox.channels) if chosen is None else chosen
+
+    def _write_s(self) -> float:
+        seen = self._means.board.seen.get(self._target)
+        return seen.watch.write_s if seen else WRITE_S
 
     # -- beginning ---------------------------------------------------------------------------------------------------
 
@@ -405,7 +414,7 @@ class Response:
             await self._book(seen, after)
 
     async def _execute(self, writer: PlatformWriter, intent: Intent, permit: Permit) -> StepOutcome:
-        deadline = self._means.gatherer.write_deadline(WRITE_S)
+        deadline = self._means.gatherer.write_deadline(self._write_s())
         try:
             async with asyncio.timeout(deadline + 1.0):
                 return await writer.execute(intent.step, intent, permit, deadline_s=deadline)

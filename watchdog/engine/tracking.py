@@ -120,7 +120,7 @@ class Tracker:
         """Bake and baseline of the seconds since the last credit."""
         now, policy = self._clock.now(), seen.watch.policy
         healthy = seen.verdict is not None and seen.verdict.health is Health.HEALTHY
-        known, sentences = ledger.credit(known, credit[0], credit[1], now, policy, healthy=healthy)
+        known, sentences = ledger.credit(known, credit[0], credit[1], healthy, now, policy)
         said.extend(sentences)
         current = known.release(known.current)
         clean = not seen.in_episode and (current is None or current.grade is not Grade.CONDEMNED)

@@ -122,7 +122,10 @@ def of_release(polls: tuple[Poll, ...], release: str) -> tuple[Poll, ...]:
 
 
 def newest(polls: tuple[Poll, ...], room: int) -> tuple[Poll, ...]:
-    """At most `room` polls that say something and `room` that do not, the newest of each: silence never pushes data out."""
+    """At most `room` polls that say something and `room` that do not, the newest of each: silence never pushes data out.
+
+    Nothing older than a full set of polls that say something stays, so that a late repetition cannot bring it back.
+    """
     if len(polls) <= room:
         return polls
     left = {True: room, False: room}
@@ -132,6 +135,8 @@ def newest(polls: tuple[Poll, ...], room: int) -> tuple[Poll, ...]:
         if left[kind]:
             left[kind] -= 1
             kept.append(poll)
+        if not left[True]:
+            break
     return tuple(reversed(kept))
 
 

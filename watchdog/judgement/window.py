@@ -100,10 +100,10 @@ class Windowed(ABC):
 
     def observe(self, state: WindowState, samples: Sequence[Sample], context: Context, now: Instant) -> WindowState:
         """The state after these samples."""
-        state = self._moved_on(state, context, now)
+        before, state = state, self._moved_on(state, context, now)
         mine = [sample for sample in samples if sample.signal == self.signal]
-        if not mine and state.polls and state.polls[0].end > now - self.horizon_s:
-            return state
+        if not mine and state is before and state.polls and state.polls[0].end > now - self.horizon_s:
+            return state  # nothing came, nothing aged out: the standing is as it was
         polls = gather(state.polls, mine, context)
         polls = self.keep(tuple(poll for poll in polls if poll.end > now - self.horizon_s))
         standing = self.stand(polls, context, state.first_bad)

@@ -70,8 +70,13 @@ def covers(pause: Pause, target: str, group: str) -> bool:
 
 
 def is_active(pause: Pause, now: Instant) -> bool:
-    """Not ended by anybody and not run out. Its beginning is not asked: a clock that stepped back opens no hole."""
-    return pause.ended_at is None and now < pause.until
+    """Begun, not ended by anybody and not run out.
+
+    An acknowledged pause (`applied_at`) has begun, whatever the clock says: one that stepped back opens no hole. A
+    window of the configuration was acknowledged to nobody and begins at its `since`.
+    """
+    begun = pause.applied_at is not None or pause.since <= now
+    return begun and pause.ended_at is None and now < pause.until
 
 
 def active(register: PauseRegister | None, now: Instant, target: str, group: str, *, trouble: str = "") -> PausesRead:

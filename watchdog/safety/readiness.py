@@ -132,7 +132,8 @@ def pause(facts: GateFacts, _now: Instant) -> Check:
     first = max(read.active, key=lambda entry: entry.until)
     more = f" (and {len(read.active) - 1} more)" if len(read.active) > 1 else ""
     words = f"paused ({first.scope}) by {first.who} until {clock_time(first.until)}: {first.why}{more}"
-    return blocked(name, Outcome.HOLD, f"{words}; end it with `watchdog resume {first.id}`", overridable=True)
+    end = f"end it with `watchdog resume {first.id}`" if first.applied_at else "it stands in the configuration file"
+    return blocked(name, Outcome.HOLD, f"{words}; {end}", overridable=True)
 
 
 def shutting_down(facts: GateFacts, _now: Instant) -> Check:

@@ -20,6 +20,7 @@ from watchdog.settings.http_check import Connection, HttpSection, Redirects
 from watchdog.settings.platforms import CommandSection, KubernetesSection
 from watchdog.settings.root import Settings
 from watchdog.settings.rules import DEFAULT_FAILED, DEFAULT_OF, AboveRule, ConsecutiveRule, Rule
+from watchdog.settings.secret import Secret
 from watchdog.settings.signals import DEFAULT_TIMEOUT, SignalSection
 
 _STRICTNESS = tuple(Mode)
@@ -29,10 +30,10 @@ FEWEST_EVENTS = 20
 
 @record
 class Above:
-    """Failing while more than the share `above` of at least `min_events` events in `window_s` were bad."""
+    """Failing when the share of bad events was above `above` for `for_s`; a share needs `min_events`."""
 
     above: float
-    window_s: float
+    for_s: float
     min_events: int
     recover_below: float
 
@@ -47,10 +48,11 @@ class Consecutive:
 
 @record
 class Share:
-    """Failing when `failed` of the last `of` samples were bad."""
+    """Failing when `failed` of the last `of` samples were bad; `tolerant` = and that for the tolerated interruption."""
 
     failed: int
     of: int
+    tolerant: bool = False
 
 
 @record
@@ -96,11 +98,13 @@ class ConfiguredSignal:
 
 @record
 class KubernetesWorkload:
-    """A workload of a cluster. Empty `context` and `kubeconfig` = the usual ones."""
+    """A workload of a cluster; `kind` is Deployment, StatefulSet or DaemonSet. Empty `context`, `kubeconfig` = the usual."""
 
     namespace: str
     kind: str
     name: str
+    every_s: float
+    ignore_annotations: tuple[str, ...] = ()
     context: str = ""
     kubeconfig: str = ""
 
@@ -115,6 +119,9 @@ class CommandPrograms:
     every_s: float
     timeout_s: float
     rollback_timeout_s: float
+    directory: str = ""
+    environment: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Values may be secrets."""
 
 
 @record
@@ -254,16 +261,16 @@ def timeout_of(http: HttpSection, every: float) -> float:
 def rule_of(rule: Rule | None, every: float) -> Above | Consecutive | Share:
     """The rule in force, every None resolved."""
     if rule is None:
-        return Share(failed=DEFAULT_FAILED, of=DEFAULT_OF)
+        return Share(failed=DEFAULT_FAILED, of=DEFAULT_OF, tolerant=True)
     if isinstance(rule, AboveRule):
         return Above(
             above=rule.above,
-            window_s=rule.window,
+            for_s=rule.window,
             min_events=rule.min_events or max(1, min(FEWEST_EVENTS, polls_in(rule.window, every))),
             recover_below=rule.above / 2 if rule.recover_below is None else rule.recover_below,
         )
     if isinstance(rule, ConsecutiveRule):
-        return Consecutive(failed=rule.consecutive, recover=rule.recover)
+        return Consecutive(failed=rule.consecutive, recover=rule.recover or 2 * rule.consecutive)
     return Share(failed=rule.failed, of=rule.of)
 
 
@@ -272,9 +279,12 @@ def polls_in(window: float, every: float) -> int:
     return math.floor(window / every + 1e-9)
 
 
-def fires_after(rule: Above | Consecutive | Share, every: float) -> float:
+def fires_after(rule: Above | Consecutive | Share, every: float, tolerated: float) -> float:
     """Seconds of complete failure after which a rule fires at the earliest."""
-    return rule.window_s if isinstance(rule, Above) else rule.failed * every
+    if isinstance(rule, Above):
+        return rule.for_s
+    least = tolerated if isinstance(rule, Share) and rule.tolerant else 0.0
+    return max(least, rule.failed * every)
 
 
 def _request_of(http: HttpSection, timeout: float) -> Request:
@@ -291,8 +301,12 @@ def _request_of(http: HttpSection, timeout: float) -> Request:
         host=http.host or "",
         ca_file=http.ca_file or "",
         verify=http.verify,
-        headers=tuple((name, value.get_secret_value()) for name, value in http.headers.items()),
+        headers=_revealed(http.headers),
     )
+
+
+def _revealed(values: Mapping[str, Secret]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value.get_secret_value()) for name, value in values.items())
 
 
 def _platform_of(
@@ -304,6 +318,8 @@ def _platform_of(
             namespace=kubernetes.namespace,
             kind=kind,
             name=name,
+            every_s=kubernetes.every,
+            ignore_annotations=kubernetes.ignore_annotations,
             context=kubernetes.context or "",
             kubeconfig=kubernetes.kubeconfig or "",
         )
@@ -315,6 +331,8 @@ def _platform_of(
             every_s=command.every,
             timeout_s=command.timeout,
             rollback_timeout_s=command.rollback_timeout,
+            directory=command.directory or "",
+            environment=_revealed(command.environment),
         )
     return None
 

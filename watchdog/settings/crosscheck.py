@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from watchdog.model import Mode
+from watchdog.model import Mode, TargetPolicy
 from watchdog.settings.access import (
     base_policy,
     fires_after,
@@ -126,8 +126,7 @@ def _pairs(settings: Settings, target: str) -> Iterator[tuple[tuple[str, ...], b
     yield (
         ("verify_within", "tolerate_interruption"),
         policy.verify_s > policy.verify_within_s,
-        f"verification needs twice tolerate_interruption ({spell(policy.verify_s)}) of health, more than verify_within "
-        f"({spell(policy.verify_within_s)}) leaves",
+        f"verify_within ({spell(policy.verify_within_s)}) is shorter than twice tolerate_interruption ({spell(tolerated)})",
     )
     yield (
         ("good_age", "bake_time"),
@@ -211,9 +210,9 @@ def _one_event_a_poll(signal: SignalSection) -> bool:
 
 
 def _pace(settings: Settings, target: str, trail: Trail, signal: SignalSection) -> Iterator[Finding]:
-    """Can it fire within bake time, and is it noticed when it says nothing?"""
+    """It must be able to fire within bake time, and to be noticed when it says nothing."""
     policy, every = policy_of(settings, target), signal.every
-    earliest = fires_after(rule_of(signal.rule, every), every)
+    earliest = fires_after(rule_of(signal.rule, every), every, policy.tolerate_interruption_s)
     involved = tuple((*place, "bake_time") for place in (("targets", target), ("defaults",)))
     if earliest >= policy.bake_s:
         message = f"fires after {spell(earliest)} at the earliest, but bake_time is {spell(policy.bake_s)}: it could never count"
@@ -234,7 +233,9 @@ def doubts(settings: Settings) -> Iterator[Finding]:
         message = "state in memory forgets pauses, budgets and condemned releases at every restart"
         yield Finding(trail=("state", "memory"), message=message)
     if not settings.notify:
-        yield Finding(trail=("notify",), message="no channel is configured: notices are only in the log and the incident")
+        yield Finding(
+            trail=("notify",), message="no channel is configured: notices are only in the log and the incident"
+        )
     for name, target in settings.targets.items():
         yield from _doubts_of_target(settings, name, target)
 
@@ -250,7 +251,9 @@ def _doubts_of_target(settings: Settings, name: str, target: TargetSection) -> I
         yield Finding(trail=trail, message=message, hint="write data: none or data: compatible")
     for other in target.control:
         if policy.group and other in settings.groups[policy.group].order:
-            message = f"the control {other!r} is in the same group: it is released and rolled back along, so it shows little"
+            message = (
+                f"the control {other!r} is in the same group: it is released and rolled back along, so it shows little"
+            )
             yield Finding(trail=(*trail, "control"), message=message)
     for key, signal in target.signals.items():
         if signal.every > policy.tolerate_interruption_s:
@@ -259,3 +262,13 @@ def _doubts_of_target(settings: Settings, name: str, target: TargetSection) -> I
                 f"({spell(policy.tolerate_interruption_s)}): a blip cannot be told from a fault"
             )
             yield Finding(trail=(*trail, "signals", key, "every"), message=message)
+        yield from _hasty((*trail, "signals", key, "rule"), signal, policy)
+
+
+def _hasty(trail: Trail, signal: SignalSection, policy: TargetPolicy) -> Iterator[Finding]:
+    """A written rule decides alone, also against the tolerated interruption."""
+    tolerated = policy.tolerate_interruption_s
+    earliest = fires_after(rule_of(signal.rule, signal.every), signal.every, tolerated)
+    if signal.rule is not None and earliest < tolerated and not policy.watch_only:
+        message = f"fires after {spell(earliest)}, sooner than tolerate_interruption ({spell(tolerated)})"
+        yield Finding(trail=trail, message=message, hint="a rule that is written down decides alone")

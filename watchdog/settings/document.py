@@ -52,13 +52,14 @@ class Document:
     unusable: set[Trail] = field(default_factory=set)
     """Trails that were left out of the tree because of a flaw."""
 
-    def mark(self, trail: Trail) -> Mark:
-        """The place of a value; of its nearest parent that has one when it does not stand in the text."""
-        while trail:
-            found = self.values.get(trail) or self.keys.get(trail)
+    def mark(self, trail: Trail, *, at_key: bool = False) -> Mark:
+        """The place of a value (or of its key); of its nearest parent that has one when it does not stand in the text."""
+        for end in range(len(trail), -1, -1):
+            part = trail[:end]
+            scalar = None if at_key and end == len(trail) else self.values.get(part)
+            found = scalar or self.keys.get(part)
             if found is not None:
                 return found
-            trail = trail[:-1]
         return (1, 1)
 
 
@@ -112,9 +113,12 @@ def _events(text: str) -> Iterator[yaml.Event]:
         raise Unreadable((1, 1), f"is not YAML: {printable(str(error))}") from None
 
 
+def _mark(mark: Any) -> Mark:
+    return (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
+
+
 def _syntax(error: yaml.MarkedYAMLError, text: str) -> Unreadable:
-    where = error.problem_mark or error.context_mark
-    mark = (where.line + 1, where.column + 1) if where is not None else (1, 1)
+    mark = _mark(error.problem_mark or error.context_mark)
     lines = text.splitlines()
     line = lines[mark[0] - 1] if mark[0] <= len(lines) else ""
     indent = line[: len(line) - len(line.lstrip())]
@@ -154,7 +158,7 @@ class _Composer:
     def compose(self, events: Iterable[yaml.Event]) -> _Node | None:
         documents = 0
         for event in events:
-            mark = (event.start_mark.line + 1, event.start_mark.column + 1)
+            mark = _mark(event.start_mark)
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
@@ -170,10 +174,10 @@ class _Composer:
         if self._count > MOST_VALUES:
             raise Unreadable(mark, f"holds more than {MOST_VALUES} values")
         if isinstance(event, yaml.AliasEvent):
-            self._add(self._alias(event.anchor, mark))
+            self._add(self._alias(event.anchor or "", mark))
             return
-        flaw = "" if event.tag is None else f"the tag {printable(event.tag)} is not supported"
-        anchor = event.anchor or ""
+        tag, anchor = getattr(event, "tag", None), event.anchor or ""
+        flaw = "" if tag is None else f"the tag {printable(tag)} is not supported"
         if isinstance(event, yaml.ScalarEvent):
             node = _Scalar(event.value, plain=event.style is None, mark=mark, flaw=flaw)
             if anchor:
@@ -218,6 +222,7 @@ class _Builder:
         self._count = 0
 
     def build(self, root: _Node) -> None:
+        self._document.keys[()] = root.mark
         self._document.tree = self._value(root, ())
 
     def _value(self, node: _Node, trail: Trail) -> Any:

@@ -11,11 +11,12 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from watchdog.model import DataSafety
-from watchdog.settings.access import Above, Consecutive, ConfiguredSignal, Share, fires_after, policy_of, signal_of
+from watchdog.model import DataSafety, TargetPolicy
+from watchdog.settings.access import Above, ConfiguredSignal, Consecutive, Share, fires_after, policy_of, signal_of
 from watchdog.settings.root import Settings
 from watchdog.settings.secret import Secret
 from watchdog.settings.section import Section
+from watchdog.settings.signals import SignalSection
 from watchdog.settings.targets import TargetSection
 from watchdog.settings.units import Allowance, format_allowance, format_duration, format_rate
 from watchdog.settings.values import Scalar
@@ -25,7 +26,10 @@ MASK = "**********"
 
 
 def effective(settings: Settings) -> dict[str, Any]:
-    """All settings in force; each target with its own policy, its signals' resolved rules and a part `derived`."""
+    """All settings in force; each target with its own policy, its signals' resolved rules and a part `derived`.
+
+    Without the parts `derived` and with secrets by reference it is a configuration that gives the same again.
+    """
     shown = _section(settings)
     state = settings.state
     shown["state"] = {"memory": True} if state.memory else {"sqlite": state.sqlite_path}
@@ -40,7 +44,6 @@ def _target(settings: Settings, name: str, target: TargetSection) -> dict[str, A
     shown = _section(target)
     shown |= {
         "mode": policy.mode.value,
-        "data": "not said: stays at ask" if policy.data is DataSafety.NOT_SAID else policy.data.value,
         "bake_time": format_duration(policy.bake_s),
         "bake_events": policy.bake_events,
         "bake_at_most": format_duration(policy.bake_at_most_s),
@@ -56,10 +59,11 @@ def _target(settings: Settings, name: str, target: TargetSection) -> dict[str, A
         "confirm_within": format_duration(policy.confirm_within_s),
         "blind_after": format_duration(policy.blind_after_s),
         "notify": list(settings.notify if target.notify is None else target.notify),
-        "signals": {key: _section(target.signals[key]) | _signal(signal) for key, signal in signals.items()},
+        "signals": {key: _signal(target.signals[key], signal, policy) for key, signal in signals.items()},
         "derived": {
             "group": policy.group,
             "watch_only": policy.watch_only,
+            "stays_at_ask": policy.data is DataSafety.NOT_SAID and not policy.watch_only,
             "no_rollback_before": format_duration(policy.tolerate_interruption_s + 2 * slowest),
             "verify_healthy_for": format_duration(policy.verify_s),
         },
@@ -67,21 +71,19 @@ def _target(settings: Settings, name: str, target: TargetSection) -> dict[str, A
     return shown
 
 
-def _signal(signal: ConfiguredSignal) -> dict[str, Any]:
-    return {
-        "rule": _rule(signal.rule),
-        "derived": {
-            "timeout": format_duration(signal.timeout_s),
-            "fires_after": format_duration(fires_after(signal.rule, signal.every_s)),
-        },
-    }
+def _signal(section: SignalSection, signal: ConfiguredSignal, policy: TargetPolicy) -> dict[str, Any]:
+    shown = _section(section) | {"rule": _rule(signal.rule)}
+    if signal.http is not None:
+        shown["http"]["timeout"] = format_duration(signal.timeout_s)
+    earliest = fires_after(signal.rule, signal.every_s, policy.tolerate_interruption_s)
+    return shown | {"derived": {"fires_after": format_duration(earliest)}}
 
 
 def _rule(rule: Above | Consecutive | Share) -> dict[str, Any]:
     if isinstance(rule, Above):
         return {
             "above": format_rate(rule.above),
-            "for": format_duration(rule.window_s),
+            "for": format_duration(rule.for_s),
             "min_events": rule.min_events,
             "recover_below": format_rate(rule.recover_below),
         }

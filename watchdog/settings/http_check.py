@@ -5,14 +5,35 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from watchdog.settings.secret import SecretText
-from watchdog.settings.section import Later, Section, later
-from watchdog.settings.values import AbsolutePath, Duration, Flag, Route, StatusRange, StatusSet, Text, Url, Whole, refused
+from watchdog.settings.section import Later, Section
+from watchdog.settings.values import (
+    AbsolutePath,
+    Duration,
+    Flag,
+    Route,
+    StatusRange,
+    StatusSet,
+    Text,
+    Url,
+    Whole,
+    refused,
+)
 
 _TOKEN = frozenset("!#$%&'*+-.^_`|~abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _OURS = frozenset({"content-length", "transfer-encoding", "connection"})
+
+
+def _header(name: str) -> str:
+    if not name or not set(name) <= _TOKEN:
+        raise refused("is not the name of a header")
+    if name.lower() == "host":
+        raise refused("is set by `host`", "write host: beside headers:")
+    if name.lower() in _OURS:
+        raise refused("is set by the check itself")
+    return name
 
 
 class Method(StrEnum):
@@ -69,21 +90,33 @@ class ExpectSection(Section):
     )
     within: Annotated[float | None, Duration(least=0.001, most=60)] = Field(
         default=None,
-        description="Seconds to the end of the answer's headers above which it is bad. None = only `timeout` bounds it.",
+        description="Seconds from the request to the last byte read above which an answer is bad. None = only `timeout` bounds it.",
     )
     json_: Later = Field(default=None, alias="json", exclude=True, description="not in this version: JSON conditions")
+
+
+def _or_url(shown: dict[str, Any]) -> None:
+    """The short form, in the JSON Schema."""
+    long_form = dict(shown)
+    shown.clear()
+    url = {"type": "string", "pattern": "^https?://", "description": "Short for {url: ...}."}
+    shown |= {"description": long_form.get("description", ""), "anyOf": [url, long_form]}
 
 
 class HttpSection(Section):
     """A request; ``http: "https://..."`` is short for ``http: {url: ...}``. Exactly one of `url` and `pods`."""
 
+    model_config = ConfigDict(json_schema_extra=_or_url)
+
     url: Url | None = Field(default=None, description="Where to ask. None = `pods` says where.")
     pods: PodsSection | None = Field(
         default=None, description="Ask every pod of a Kubernetes target by its address. None = `url` says where."
     )
-    method: Method = Field(default=Method.GET, description="GET or HEAD. Default GET: HEAD is often answered elsewhere.")
+    method: Method = Field(
+        default=Method.GET, description="GET or HEAD. Default GET: HEAD is often answered elsewhere."
+    )
     expect: ExpectSection = Field(default_factory=ExpectSection, description="What a good answer looks like.")
-    headers: dict[Annotated[str, AfterValidator(lambda name: _header(name))], SecretText] = Field(
+    headers: dict[Annotated[str, AfterValidator(_header)], SecretText] = Field(
         default_factory=dict,
         description="Headers to send; a value is text, {file: /path} or {env: NAME}. Secrets only by file or env.",
     )
@@ -110,14 +143,3 @@ class HttpSection(Section):
     @classmethod
     def _short_form(cls, value: Any) -> Any:
         return {"url": value} if isinstance(value, str) else value
-
-
-def _header(name: str) -> str:
-    if not name or not set(name) <= _TOKEN:
-        raise refused("is not the name of a header")
-    if name.lower() == "host":
-        raise refused("is set by `host`", "write host: beside headers:")
-    if name.lower() in _OURS:
-        raise refused("is set by the check itself")
-    return name
-

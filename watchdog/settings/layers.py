@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic_settings import EnvSettingsSource, NestedSecretsSettingsSource, SettingsError
+from pydantic_settings import EnvSettingsSource, NestedSecretsSettingsSource, SecretsSettingsSource, SettingsError
 
 from watchdog.settings.problems import Problem, Trail, printable
 from watchdog.settings.root import ENV_DELIMITER, ENV_PREFIX, EnvironmentSettings
@@ -62,7 +62,10 @@ def secrets_layer(directory: Path | None) -> Layer:
         return layer
     try:
         source = NestedSecretsSettingsSource(
-            EnvironmentSettings, secrets_dir=directory, secrets_nested_subdir=True, secrets_prefix=""
+            SecretsSettingsSource(EnvironmentSettings),
+            secrets_dir=directory,
+            secrets_nested_subdir=True,
+            secrets_prefix="",
         )
     except (SettingsError, OSError, ValueError) as error:
         reason = "a file is not UTF-8 text" if isinstance(error, UnicodeError) else printable(str(error), 120)
@@ -84,7 +87,7 @@ def _add(layer: Layer, source: EnvSettingsSource, name: str, value: str, label: 
         return
     if not found:
         section = name.removeprefix(ENV_PREFIX.lower()).split(ENV_DELIMITER)[0].split("/")[0]
-        hint = suggestion(section, [key for key in EnvironmentSettings.model_fields])
+        hint = suggestion(section, EnvironmentSettings.model_fields)
         message = "is not part of the configuration and was not used"
         layer.warnings.append(Problem(file=label, line=0, column=0, path="", message=message, hint=hint))
         return

@@ -152,16 +152,16 @@ class _Loading:
             self.problems.extend(layer.problems)
             self.labels.update(layer.labels)
             tree = merged(tree, layer.tree)
-        return tree
+        return dict(tree)
 
     def _no_mapping(self, tree: Any) -> None:
         if self.problems:
             return
-        line, column = self.document.mark(())
         if tree is None:
-            message = "the file is empty"
-            self.problems.append(_at_file(self.file, message, "`watchdog config schema` lists the keys", line, column))
+            hint = "`watchdog config schema` lists the keys"
+            self.problems.append(_at_file(self.file, "the file is empty", hint, 1, 1))
         else:
+            line, column = self.document.mark(())
             kind = "a list" if isinstance(tree, list) else "one value"
             self.problems.append(_at_file(self.file, f"expected a mapping of sections, found {kind}", "", line, column))
 
@@ -178,7 +178,9 @@ class _Loading:
 
     def _take_out(self, error: ValidationError, left: dict[str, Any]) -> bool:
         """Note each error and take its value out. False when the root itself cannot be helped."""
-        found = [(finding_of(detail, left), trail_in(left, detail["loc"])) for detail in error.errors(include_url=False)]
+        found = [
+            (finding_of(detail, left), trail_in(left, detail["loc"])) for detail in error.errors(include_url=False)
+        ]
         for finding, trail in found:
             if not any(removed[: len(trail)] == trail for removed in self.removed):
                 self.problems.append(self._problem(finding))
@@ -209,7 +211,7 @@ class _Loading:
     def _problem(self, finding: Finding) -> Problem:
         trail = finding.trail
         label = self._label(trail)
-        line, column = (0, 0) if label else self.document.mark(trail)
+        line, column = (0, 0) if label else self.document.mark(trail, at_key=finding.at_key)
         return Problem(
             file=label or self.file,
             line=line,
@@ -240,5 +242,3 @@ def _decoded(content: bytes) -> str:
         column = len(before[line_start:].decode("utf-8", "replace")) + 1
         message = f"is not UTF-8 text: byte 0x{content[error.start]:02x}"
         raise Unreadable((before.count(b"\n") + 1, column), message, "save the file as UTF-8") from None
-
-

@@ -14,7 +14,9 @@ class StdoutSection(Section):
 class ChannelSection(Section):
     """One channel. Exactly one kind."""
 
-    stdout: StdoutSection | None = Field(default=None, description="Write notices to standard output. None = another kind.")
+    stdout: StdoutSection | None = Field(
+        default=None, description="Write notices to standard output. None = another kind."
+    )
     slack: Later = later("Slack")
     teams: Later = later("Microsoft Teams")
     pagerduty: Later = later("PagerDuty")

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from watchdog.settings.secret import SecretText
 from watchdog.settings.section import Section
-from watchdog.settings.values import AbsolutePath, Duration, Flag, KubernetesName, Text
+from watchdog.settings.values import AbsolutePath, Duration, Flag, KubernetesName, Text, refused
 
 Argv = Annotated[tuple[Text, ...], Field(min_length=1)]
+
+
+def _variable(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise refused("is not the name of an environment variable")
+    return name
 
 
 class KubernetesSection(Section):
@@ -25,6 +33,13 @@ class KubernetesSection(Section):
     kubeconfig: AbsolutePath | None = Field(
         default=None,
         description="Absolute path of a kubeconfig. None = the service account of the pod, else KUBECONFIG or ~/.kube/config.",
+    )
+    every: Annotated[float, Duration(least=0.1, most=3600)] = Field(
+        default=5.0, description="Seconds between two reads of the workload. Default 5 s, as the polls."
+    )
+    ignore_annotations: tuple[Text, ...] = Field(
+        default=(),
+        description="Annotations of the pod template that say nothing about the release (a restart stamp of your own).",
     )
     allow_pod_delete: Annotated[bool, Flag()] = Field(
         default=False,
@@ -50,9 +65,17 @@ class CommandSection(Section):
         default=5.0, description="Seconds between two runs of `current`. Default 5 s, as the polls."
     )
     timeout: Annotated[float, Duration(least=0.1, most=3600)] = Field(
-        default=10.0, description="Seconds for one run of `current` or `history`. Default 10 s; a hung program is killed."
+        default=5.0, description="Seconds for one run of `current` or `history`. Default 5 s; a hung program is killed."
     )
     rollback_timeout: Annotated[float, Duration(least=0.1, most=3600)] = Field(
-        default=60.0,
-        description="Seconds for one run of `rollback`. Default 1 min; then it is killed, and `current` tells what came of it.",
+        default=120.0,
+        description="Seconds for one run of `rollback`. Default 2 min; then it is killed, and `current` tells what came of it.",
+    )
+    directory: AbsolutePath | None = Field(
+        default=None, description="Absolute path of the directory they run in. None = the daemon's own."
+    )
+    environment: dict[Annotated[str, AfterValidator(_variable)], SecretText] = Field(
+        default_factory=dict,
+        description="Variables they get besides PATH, HOME and LANG; a value is text, {file: /path} or {env: NAME}. "
+        "Secrets only by file or env.",
     )

@@ -78,9 +78,13 @@ def _scope(trail: Trail, scope: str, targets: Mapping[str, Any], groups: Mapping
     kind, slash, name = scope.partition("/")
     known = {"target": targets, "group": groups}.get(kind)
     if kind in ("selector", "platform") and slash:
-        yield Finding(trail=trail, message=f"not in this version: pauses by {kind}", hint="all, group/x and target/x are")
+        yield Finding(
+            trail=trail, message=f"not in this version: pauses by {kind}", hint="all, group/x and target/x are"
+        )
     elif known is None or not slash:
-        guess = next((f"{word}/{scope}" for word, names in (("target", targets), ("group", groups)) if scope in names), "")
+        guess = next(
+            (f"{word}/{scope}" for word, names in (("target", targets), ("group", groups)) if scope in names), ""
+        )
         hint = f"did you mean {guess}?" if guess else "all, group/NAME or target/NAME"
         yield Finding(trail=trail, message=f"is no scope: {printable(scope)!r}", hint=hint)
     elif name not in known:
@@ -111,14 +115,21 @@ def _way_back(start: str, needs: Mapping[str, list[str]]) -> list[str]:
 
 
 def inline_secrets(tree: Any) -> Iterator[Finding]:
-    """Headers of the file (not of variables or secret files) that sound like secrets and hold text."""
+    """Values of the file (not of variables or secret files) that are text under a name that sounds like a secret."""
     targets = _section(tree, "targets") if isinstance(tree, dict) else {}
     for target in targets:
-        signals = _section(_section(targets, target), "signals")
+        trail: Trail = ("targets", target)
+        body = _section(targets, target)
+        command = _section(_section(body, "command"), "environment")
+        yield from _inline((*trail, "command", "environment"), command)
+        signals = _section(body, "signals")
         for signal in signals:
             headers = _section(_section(_section(signals, signal), "http"), "headers")
-            for header, value in headers.items():
-                if isinstance(value, str) and SECRET_WORD.search(header):
-                    trail = ("targets", target, "signals", signal, "http", "headers", header)
-                    hint = "write {file: /path} or {env: NAME}"
-                    yield Finding(trail=trail, message="a secret may not stand in the file", hint=hint)
+            yield from _inline((*trail, "signals", signal, "http", "headers"), headers)
+
+
+def _inline(trail: Trail, values: Mapping[str, Any]) -> Iterator[Finding]:
+    for name, value in values.items():
+        if isinstance(value, str) and SECRET_WORD.search(name):
+            hint = "write {file: /path} or {env: NAME}"
+            yield Finding(trail=(*trail, name), message="a secret may not stand in the file", hint=hint)

@@ -1,8 +1,8 @@
 """Section `rule` of a signal: when its samples count as failing.
 
 Three shapes, told apart by their keys: ``{above, for, min_events, recover_below}``, ``{consecutive, recover}`` and
-``{failed, of}``. Absent = ``{failed: 6, of: 12}``: three quarters of a minute of polls at 5 s, so that one lost poll or a
-short blip never fires, and a fault that is half the time there does.
+``{failed, of}``. Absent = 6 of the last 12, and never before the tolerated interruption is over: one lost poll or a short
+blip never fires, a fault that is half the time there does. A rule that is written down stands for itself.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ SHAPES = "{above: 5%, for: 60s}, {consecutive: 3} or {failed: 6, of: 12}"
 
 
 class AboveRule(Section):
-    """Failing while the share of bad events over the last `for` is above a limit."""
+    """Failing when the share of bad events has been above a limit for a while."""
 
     above: Annotated[float, Rate()] = Field(description="Share of bad events above which the signal is failing.")
     window: Annotated[float, Duration(least=1, most=86_400)] = Field(
-        alias="for", description="Window in seconds over which the share is taken; at least two polls."
+        alias="for", description="Seconds for which the share must have been above; at least two polls."
     )
     min_events: Annotated[int | None, Whole(least=1)] = Field(
         default=None,
-        description="Events the window must hold before it says anything. None = 20, or as many polls as fit into the "
-        "window when that is fewer: below 20 a single bad event is 5 %.",
+        description="Events that a share needs before it says anything; found within `for`. None = 20, or as many polls as "
+        "fit into `for` when that is fewer: below 20 a single bad event is more than 5 %.",
     )
     recover_below: Annotated[float | None, Rate()] = Field(
         default=None,
@@ -41,8 +41,10 @@ class ConsecutiveRule(Section):
     """Failing after so many bad samples in a row."""
 
     consecutive: Annotated[int, Whole(least=1, most=1000)] = Field(description="Bad samples in a row that fire.")
-    recover: Annotated[int, Whole(least=1, most=1000)] = Field(
-        default=2, description="Good samples in a row that end it. Default 2: one lucky answer is no recovery."
+    recover: Annotated[int | None, Whole(least=1, most=1000)] = Field(
+        default=None,
+        description="Good samples in a row that end it. None = twice `consecutive`: the up phase of a crash loop must not "
+        "look like recovery.",
     )
 
 

@@ -42,4 +42,23 @@ class _Schema(GenerateJsonSchema):
 def schema() -> dict[str, Any]:
     """JSON Schema 2020-12 of the configuration file, with descriptions and defaults."""
     made = Settings.model_json_schema(by_alias=True, schema_generator=_Schema)
-    return {"$schema": DIALECT, "$id": "urn:rollback-watchdog:settings:1", **made}
+    sections = made["$defs"]
+    tidied: dict[str, Any] = _tidied({"$schema": DIALECT, "$id": "urn:rollback-watchdog:settings:1", **made})
+    for name in sections:
+        tidied["$defs"][name]["title"] = name
+    return {**tidied, "title": "Settings"}
+
+
+def _tidied(node: Any) -> Any:
+    """Without titles that only repeat a key, and without null: a key without a value is refused."""
+    if isinstance(node, list):
+        return [_tidied(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    tidy = {key: _tidied(item) for key, item in node.items() if not (key == "title" and isinstance(item, str))}
+    choices = tidy.get("anyOf")
+    if isinstance(choices, list) and {"type": "null"} in choices:
+        rest = [choice for choice in choices if choice != {"type": "null"}]
+        del tidy["anyOf"]
+        tidy |= rest[0] if len(rest) == 1 else {"anyOf": rest}
+    return tidy

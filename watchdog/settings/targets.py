@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator
 
 from watchdog.model import DataSafety, Mode
 from watchdog.settings.defaults import TargetKnobs
@@ -26,7 +26,9 @@ def _said(value: DataSafety) -> DataSafety:
     return value
 
 
-Names = Annotated[tuple[Name, ...], BeforeValidator(_one_or_many)]
+_ONE = {"type": "string"}
+OneOrMany = WithJsonSchema({"anyOf": [_ONE, {"type": "array", "items": _ONE}]})
+Names = Annotated[tuple[Name, ...], BeforeValidator(_one_or_many), OneOrMany]
 
 
 class TargetSection(TargetKnobs):
@@ -52,7 +54,7 @@ class TargetSection(TargetKnobs):
         description="observe, ask or enforce. None = the group's and the global mode; the strictest of the three counts.",
     )
     signals: dict[Name, SignalSection] = Field(description="Sources of evidence by name; at least one.", min_length=1)
-    data: DataSafety | None = Field(
+    data: Annotated[DataSafety | None, WithJsonSchema({"enum": ["none", "compatible"]})] = Field(
         default=None,
         description="May the code go back without the data? none = it has no data of its own, compatible = every release "
         "reads what the next one wrote. None = not said: the target stays at `ask` under `enforce`.",
@@ -68,7 +70,7 @@ class TargetSection(TargetKnobs):
         default=(), description="Targets this one needs: while they fail, its release is not blamed."
     )
     links: dict[Name, Url] = Field(default_factory=dict, description="Pages for people (dashboard, runbook), by name.")
-    notify: Annotated[tuple[Name, ...] | None, BeforeValidator(_one_or_many)] = Field(
+    notify: Annotated[tuple[Name, ...] | None, BeforeValidator(_one_or_many), OneOrMany] = Field(
         default=None, description="Channels that hear of this target. None = all of them."
     )
 

@@ -22,10 +22,12 @@ from watchdog.model import Instant, iso, parse_instant
 from watchdog.settings import units
 from watchdog.settings.problems import printable
 
-DAY = 86_400.0
+MINUTE, DAY = 60.0, 86_400.0
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
 _KUBERNETES_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
-SECRET_WORD = re.compile(r"authorization|cookie|token|secret|passw|credential|signature|api[-_]?key|^key$|^sig$", re.I)
+SECRET_WORD = re.compile(
+    r"authorization|cookie|token|secret|passw|credential|signature|api[-_]?key|^key$|^sig$", re.IGNORECASE
+)
 """Names whose values are secrets: of headers and of query parameters."""
 
 
@@ -117,7 +119,7 @@ class Per(Scalar):
     def read(self, value: Any) -> units.Allowance:
         """Count and window; a window under a minute would be no bound."""
         allowance: units.Allowance = _parsed(units.parse_allowance, value)
-        if not 60 <= allowance.window_s <= 366 * DAY:
+        if not MINUTE <= allowance.window_s <= 366 * DAY:
             raise refused("the window must be between 1m and 366d")
         return allowance
 
@@ -139,7 +141,7 @@ class Whole(Scalar):
 
     def read(self, value: Any) -> int:
         """The number."""
-        if isinstance(value, str) and re.fullmatch(r"-?\d{1,12}", value):
+        if isinstance(value, str) and re.fullmatch(r"-?(0|[1-9]\d{0,11})", value):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise refused(f"expected a whole number, found {kind_of(value)}")

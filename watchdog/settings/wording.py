@@ -25,6 +25,8 @@ from watchdog.settings.section import Section
 from watchdog.settings.values import kind_of
 
 _MANY = 12
+KEY = "[key]"
+"""Pydantic's last part of the location of a key that is wrong itself."""
 _EXPECTED = {
     "string_type": "expected text",
     "model_type": "expected a mapping of keys and values",
@@ -43,6 +45,8 @@ class Finding:
     message: str
     hint: str = ""
     involves: tuple[Trail, ...] = ()
+    at_key: bool = False
+    """The key itself is wrong, not its value."""
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -68,23 +72,30 @@ def finding_of(error: ErrorDetails, tree: Any) -> Finding:
     kind, found = error["type"], error.get("input")
     context: Mapping[str, Any] = error.get("ctx") or {}
     if kind == "settings":
-        return Finding(trail=trail, message=str(context["message"]), hint=str(context["hint"]))
+        at_key = loc[-1:] == (KEY,)
+        return Finding(trail=trail, message=str(context["message"]), hint=str(context["hint"]), at_key=at_key)
     if kind == "missing":
         return Finding(trail=(*trail, str(loc[-1])), message="is missing", hint=_about(loc))
-    if kind == "extra_forbidden":
-        return Finding(trail=trail, message="unknown key", hint=_instead(loc))
     if kind == "not_in_this_version":
-        field = _field_at(loc)
-        return Finding(trail=trail, message=(field.description or "" if field else "") or error["msg"])
-    if kind == NO_RULE:
-        return Finding(trail=trail, message=f"is no rule: expected {SHAPES}")
+        return Finding(trail=trail, message=_about(loc), at_key=True)
     if kind in ("enum", "literal_error"):
         return _choice(trail, found, str(context.get("expected", "")))
-    if kind in ("too_short", "too_long"):
-        return Finding(trail=trail, message="may not be empty")
+    message, hint = _words(kind, found, loc)
+    return Finding(
+        trail=trail, message=message or printable(error["msg"], 200), hint=hint, at_key=kind == "extra_forbidden"
+    )
+
+
+def _words(kind: str, found: Any, loc: tuple[str | int, ...]) -> tuple[str, str]:
+    if kind == "extra_forbidden":
+        return "unknown key", _instead(loc)
+    if kind == NO_RULE:
+        return f"is no rule: expected {SHAPES}", ""
+    if kind == "too_short":
+        return "may not be empty", ""
     if kind in _EXPECTED:
-        return Finding(trail=trail, message=f"{_EXPECTED[kind]}, found {kind_of(found)}", hint=_remedy(kind, found))
-    return Finding(trail=trail, message=printable(error["msg"], 200))
+        return f"{_EXPECTED[kind]}, found {kind_of(found)}", _remedy(kind, found)
+    return "", ""
 
 
 def _choice(trail: Trail, found: Any, expected: str) -> Finding:
@@ -114,13 +125,10 @@ def trail_in(tree: Any, loc: tuple[str | int, ...]) -> Trail:
     trail: list[str | int] = []
     node = tree
     for part in loc:
-        if isinstance(node, dict) and part in node:
+        in_mapping = isinstance(node, dict) and part in node
+        if in_mapping or (isinstance(node, list) and isinstance(part, int) and part < len(node)):
             node = node[part]
-        elif isinstance(node, list) and isinstance(part, int) and part < len(node):
-            node = node[part]
-        else:
-            continue
-        trail.append(part)
+            trail.append(part)
     return tuple(trail)
 
 
@@ -139,33 +147,33 @@ def _about(loc: tuple[str | int, ...]) -> str:
 
 def _instead(loc: tuple[str | int, ...]) -> str:
     """What an unknown key was probably meant to be: a key of this section, or one that belongs elsewhere."""
-    section, name = _section_at(loc[:-1]), str(loc[-1])
+    section, home = _section_at(loc[:-1])
+    name = str(loc[-1])
     if section is None:
         return ""
     fields = keys_of(section)
     near = suggestion(name, fields)
     if near.startswith("did you mean"):
         return near
-    elsewhere = _homes().get(_plain(name), "")
-    if not elsewhere:
-        close = difflib.get_close_matches(_plain(name), list(_homes()), n=1, cutoff=0.8)
-        elsewhere = _homes()[close[0]] if close else ""
-    if elsewhere:
-        return f"did you mean {elsewhere}?"
+    close = difflib.get_close_matches(_plain(name), list(_homes()), n=1, cutoff=0.8)
+    places = _homes()[close[0]] if close else []
+    below = [place for place in places if place.startswith(home)]
+    if places:
+        return f"did you mean {(below or places)[0]}?"
     return suggestion(name, [key for key, field in fields.items() if not field.exclude])
 
 
 @functools.cache
-def _homes() -> dict[str, str]:
-    """Every key of the language and the first place where it belongs: ``countdown`` is ``defaults.countdown``."""
-    homes: dict[str, str] = {}
+def _homes() -> dict[str, list[str]]:
+    """Every key of the language and the places where it belongs: ``countdown`` is ``defaults.countdown`` and more."""
+    homes: dict[str, list[str]] = {}
     _collect(Settings, "", homes)
     return homes
 
 
-def _collect(section: type[Section], prefix: str, homes: dict[str, str]) -> None:
+def _collect(section: type[Section], prefix: str, homes: dict[str, list[str]]) -> None:
     for key, field in keys_of(section).items():
-        homes.setdefault(_plain(key), f"{prefix}{key}")
+        homes.setdefault(_plain(key), []).append(f"{prefix}{key}")
         kind, dots = _bare(field.annotation), f"{prefix}{key}."
         if typing.get_origin(kind) is dict:
             kind, dots = _bare(typing.get_args(kind)[1]), f"{dots}NAME."
@@ -174,28 +182,33 @@ def _collect(section: type[Section], prefix: str, homes: dict[str, str]) -> None
 
 
 def _field_at(loc: tuple[str | int, ...]) -> FieldInfo | None:
-    section = _section_at(loc[:-1])
+    section, _ = _section_at(loc[:-1])
     return keys_of(section).get(str(loc[-1])) if section else None
 
 
-def _section_at(loc: tuple[str | int, ...]) -> type[Section] | None:
+def _section_at(loc: tuple[str | int, ...]) -> tuple[type[Section] | None, str]:
+    """The section a location leads to, and its place in the language (``targets.NAME.signals.NAME.``)."""
     kind: Any = Settings
+    home = ""
     for part in loc:
-        kind = _below(_bare(kind, part), part)
+        if isinstance(part, str) and part.startswith("<"):
+            kind = _bare(kind, part)
+            continue
+        kind = _bare(kind)
+        named = typing.get_origin(kind) in (dict, tuple)
+        kind = _below(kind, part)
+        home += "NAME." if named else f"{part}."
     kind = _bare(kind)
-    return kind if isinstance(kind, type) and issubclass(kind, Section) else None
+    return (kind, home) if isinstance(kind, type) and issubclass(kind, Section) else (None, home)
 
 
 def _below(kind: Any, part: str | int) -> Any:
     if isinstance(kind, type) and issubclass(kind, Section):
         field = keys_of(kind).get(str(part))
         return field.annotation if field else None
-    origin = typing.get_origin(kind)
-    if origin is dict:
-        return typing.get_args(kind)[1]
-    if origin is tuple:
-        return typing.get_args(kind)[0]
-    return kind  # a tag: `_bare` has already chosen the member
+    if typing.get_origin(kind) in (dict, tuple):
+        return typing.get_args(kind)[1 if typing.get_origin(kind) is dict else 0]
+    return None
 
 
 def _bare(kind: Any, tag: str | int = "") -> Any:

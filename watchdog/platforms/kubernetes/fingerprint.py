@@ -74,8 +74,10 @@ def images_of(template: JsonObject) -> Mapping[str, str]:
 
 
 def claims_of(template: JsonObject) -> Mapping[str, str]:
-    """What the template itself says about its release: ``migration``, ``no-rollback``. Only the template speaks for a
-    release: annotations of the Deployment are copied on by the controller and outlive it."""
+    """What the template itself says about its release: ``migration``, ``no-rollback``.
+
+    Only the template speaks for a release: annotations of the Deployment are copied on by the controller and outlive it.
+    """
     annotations = (template.get("metadata") or {}).get("annotations") or {}
     named = {word: annotations.get(f"{DOMAIN}/{word}") for word in ("migration", "no-rollback")}
     return {word: str(value) for word, value in named.items() if value not in (None, "", "false")}

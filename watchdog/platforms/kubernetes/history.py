@@ -19,8 +19,11 @@ CHANGE_CAUSE = "kubernetes.io/change-cause"
 
 @record
 class Revision:
-    """One ReplicaSet or ControllerRevision. `mark` is what ties a pod to it: the uid of the ReplicaSet, or the value of
-    the pod's revision label. `reused`: it was current before and came back."""
+    """One ReplicaSet or ControllerRevision.
+
+    `mark` is what ties a pod to it: the uid of the ReplicaSet, or the value of the pod's revision label. `reused`: it was
+    current before and came back.
+    """
 
     name: str
     number: int
@@ -45,8 +48,10 @@ def newest_first(revisions: Iterable[Revision]) -> tuple[Revision, ...]:
 
 
 def current_revision(revisions: Iterable[Revision], template: JsonObject) -> Revision | None:
-    """The revision with exactly this template; of several the oldest, then the first by name, as the controller
-    chooses. None when the controller has not made it yet."""
+    """The revision with exactly this template; None when the controller has not made it yet.
+
+    Of several the oldest, then the first by name, as the controller chooses.
+    """
     wanted = exact(template)
     same = [revision for revision in revisions if revision.exact == wanted]
     return min(same, key=lambda revision: (revision.created or 0.0, revision.name), default=None)

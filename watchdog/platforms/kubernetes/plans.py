@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from watchdog.model import JsonObject, Plan, Release, Step, UnitRef
-from watchdog.platforms.kubernetes.fingerprint import DOMAIN, HASH_LABELS, template_of
+from watchdog.platforms.kubernetes.fingerprint import DOMAIN, HASH_LABELS
 from watchdog.platforms.kubernetes.history import CHANGE_CAUSE
 from watchdog.platforms.kubernetes.owner import claim_on
 from watchdog.platforms.kubernetes.pods import digests_of, is_ready, ordinal_of
@@ -32,7 +32,7 @@ def restore_body(
     template: JsonObject, *, resource_version: str, change_cause: str, notes: Mapping[str, str]
 ) -> JsonObject:
     """The strategic merge patch of facts 1.3. `notes` are our own annotations; an empty cause removes the bad one's."""
-    metadata = dict(template.get("metadata") or {})
+    metadata = {key: value for key, value in (template.get("metadata") or {}).items() if key != "creationTimestamp"}
     labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key not in HASH_LABELS}
     metadata.pop("labels", None)
     restored = {

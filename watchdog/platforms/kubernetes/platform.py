@@ -33,7 +33,7 @@ from watchdog.platforms.kubernetes.plans import RESTORE, plan_back
 from watchdog.platforms.kubernetes.reading import Reader, WorkloadMissing
 from watchdog.platforms.kubernetes.resolving import confirm_rollout, resolve_delete, resolve_restore
 from watchdog.platforms.kubernetes.state import Memory, state_of
-from watchdog.ports import Clock, EvidenceSink
+from watchdog.ports import Clock, EvidenceSink, Unavailable
 
 
 class KubernetesPlatform:
@@ -81,7 +81,7 @@ class KubernetesPlatform:
         return plan_back(self._reader, snapshot, state.unit, target)
 
     async def resolve(self, intent: Intent) -> Resolution:
-        """What became of `intent`, by reading. Raises Unavailable."""
+        """What became of `intent`, by reading; `UNKNOWN` when it cannot be read."""
         try:
             if intent.step.name == RESTORE:
                 workload = await self._reader.workload()
@@ -89,13 +89,17 @@ class KubernetesPlatform:
             return resolve_delete(intent, await self._reader.snapshot())
         except WorkloadMissing:
             return Resolution.GONE
+        except Unavailable:
+            return Resolution.UNKNOWN
 
     async def confirm(self, intent: Intent) -> Confirmation:
-        """Whether the rollback has been rolled out, all its steps together. Raises Unavailable."""
+        """Whether the rollback has been rolled out, all its steps together; `UNKNOWN` when it cannot be read."""
         try:
             snapshot = await self._reader.snapshot()
         except WorkloadMissing as error:
             return Confirmation(progress=Progress.SUPERSEDED, sentence=str(error))
+        except Unavailable as error:
+            return Confirmation(progress=Progress.UNKNOWN, sentence=str(error))
         return confirm_rollout(intent, snapshot, self._reader.kind)
 
     async def gather(self, keep: EvidenceSink, incident: Incident) -> None:

@@ -129,7 +129,7 @@ class KubernetesWriter:
             return claim.sentence
         there = annotation_of(live, FENCE)
         if there.isdecimal() and int(there) > self._fence():
-            return f"a newer holder of the lease (term {there}) has written it"
+            return f"a newer holder of the lease (term {there}) has written it; if that lease is gone, remove {FENCE}"
         return ""
 
     def _prepare_restore(self, live: JsonObject, step: Step, intent: Intent | None) -> _Ready | StepOutcome:

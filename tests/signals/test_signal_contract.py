@@ -1,0 +1,93 @@
+"""The contract of the signal port, on the fake and on the http signal in both its forms."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+
+import pytest_asyncio
+
+from tests.signals.contract import SignalContract
+from watchdog.clients.http import HttpClient
+from watchdog.clients.names import Names
+from watchdog.model import Instance
+from watchdog.ports import PollContext
+from watchdog.signals.http import HttpCheck, HttpSignal, Pods
+from watchdog.testing.clock import WorldClock
+from watchdog.testing.platforms import FakeWorld
+from watchdog.testing.servers import FaultServer
+from watchdog.testing.signals import Behaviour, FakeSignal
+
+
+class FakeSource:
+    def __init__(self, *, per_instance: bool) -> None:
+        self.clock = WorldClock()
+        unit = FakeWorld(self.clock).add("shop", "one")
+        self.behaviour = Behaviour(events=10)
+        self.signal = FakeSignal("errors", unit, self.behaviour, per_instance=per_instance)
+        self.context = PollContext(state=unit.state())
+
+    def make_bad(self) -> None:
+        self.behaviour.bad["one"] = 0.3
+
+    def make_unknown(self) -> None:
+        self.behaviour.unknown = "the source is down"
+
+    def make_hang(self) -> None:
+        self.signal.hang = True
+
+
+class HttpSource:
+    """Points the signal at another fault by changing its check."""
+
+    def __init__(self, server: FaultServer, client: HttpClient, clock: WorldClock) -> None:
+        self.server, self.clock = server, clock
+        self.signal = HttpSignal("health", HttpCheck(url=server.url("ok")), client, clock)
+        self.context = PollContext()
+
+    def make_bad(self) -> None:
+        self._ask("status/500")
+
+    def make_unknown(self) -> None:
+        self.signal.check = HttpCheck(url="http://shop.test/")
+
+    def make_hang(self) -> None:
+        self._ask("hang")
+
+    def _ask(self, path: str) -> None:
+        self.signal.check = HttpCheck(url=self.server.url(path))
+
+
+class PodsSource(HttpSource):
+    def __init__(self, server: FaultServer, client: HttpClient, clock: WorldClock) -> None:
+        super().__init__(server, client, clock)
+        self._ask("ok")
+        state = FakeWorld(clock).add("shop", "one").state()
+        pods = (Instance(name=n, address="127.0.0.1", port=server.port, release="one", ready=True) for n in ("a", "b"))
+        self.context = PollContext(state=replace(state, instances=tuple(pods)))
+
+    def make_unknown(self) -> None:
+        self.context = PollContext()
+
+    def _ask(self, path: str) -> None:
+        self.signal.check = HttpCheck(pods=Pods(path=f"/{path}"))
+
+
+def no_name_server(host, port, family):
+    raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+
+
+class TestFakeSignal(SignalContract):
+    @pytest_asyncio.fixture(params=[False, True])
+    async def source(self, request):
+        return FakeSource(per_instance=request.param)
+
+
+class TestHttpSignal(SignalContract):
+    @pytest_asyncio.fixture(params=[HttpSource, PodsSource])
+    async def source(self, request):
+        clock = WorldClock()
+        client = HttpClient(clock, names=Names(no_name_server))
+        async with FaultServer() as server:
+            yield request.param(server, client, clock)
+            await client.close()

@@ -1,0 +1,95 @@
+"""``watchdog doctor``: what would fail when it matters.
+
+Role: builds the targets from the configuration as `run` does, but without the store, and examines them. Neighbours:
+`cli.examination` asks, the running daemon tells what it holds for good. Guarantees: changes nothing, also when a daemon
+runs beside it; exit code 0 = all well, 1 = something is missing, 7 = something could not be found out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from watchdog.cli.config import refused, warn
+from watchdog.cli.exits import Exit, Failed
+from watchdog.cli.options import asks_daemon, configured, daemon, shows
+from watchdog.cli.output import show
+from watchdog.cli.terminal import Terminal, current
+from watchdog.cli.text import plain
+
+if TYPE_CHECKING:
+    from watchdog.cli.examination import Examined
+    from watchdog.settings import Loaded
+
+_WORDS = {True: "ok", False: "failing", None: "unknown"}
+
+
+@click.command()
+@configured
+@shows()
+@asks_daemon
+def doctor(*, path: Path, form: str) -> int:
+    """Permissions, sources, last known good: what would fail when it matters. Changes nothing."""
+    from watchdog.settings import ConfigurationRefused, load  # noqa: PLC0415 - half a second
+
+    terminal = current()
+    try:
+        loaded = load(path, terminal.environ)
+    except ConfigurationRefused as error:
+        return refused(terminal, error)
+    warn(terminal, loaded)
+    found = asyncio.run(_examined(loaded, _known_good()))
+    show(terminal, {"findings": [asdict(line) for line in found]}, form, lambda: table(terminal, found))
+    return code_of(found)
+
+
+def code_of(found: Sequence[Examined]) -> Exit:
+    """The worst of all lines: something missing, something unknown, all well."""
+    answers = {line.ok for line in found}
+    return Exit.NEGATIVE if False in answers else Exit.UNKNOWN if None in answers else Exit.OK
+
+
+def table(terminal: Terminal, found: Sequence[Examined]) -> list[str]:
+    """One line a question, and under it what helps."""
+    rows = [
+        [plain(line.subject), plain(line.question), terminal.word(_WORDS[line.ok]), plain(line.sentence)]
+        for line in found
+    ]
+    text = terminal.table(["TARGET", "QUESTION", "RESULT", "WHY"], rows)
+    helps = dict.fromkeys(line.next_command for line in found if line.ok is not True and line.next_command)
+    return [*text, *(["", "Next:", *(f"  {plain(command)}" for command in helps)] if helps else [])]
+
+
+def _known_good() -> Mapping[str, str] | None:
+    try:
+        answer = daemon().get("/status")
+    except Failed:
+        return None
+    return {row["name"]: row.get("good") or "" for row in answer.get("targets", ())}
+
+
+async def _examined(loaded: Loaded, known_good: Mapping[str, str] | None) -> list[Examined]:
+    from watchdog.cli.composition import Builder, Clients  # noqa: PLC0415 - imports every room
+    from watchdog.cli.examination import Examined, examine  # noqa: PLC0415 - as above
+    from watchdog.clients.http import HttpClient  # noqa: PLC0415 - as above
+    from watchdog.engine.clock import SystemClock  # noqa: PLC0415 - as above
+    from watchdog.incidents import DirectoryFiles  # noqa: PLC0415 - as above
+    from watchdog.ports import Unavailable  # noqa: PLC0415 - as above
+
+    clock = SystemClock()
+    clients = Clients(clock, HttpClient(clock))
+    # The writers that are built here never get a permit: their office's secret is thrown away.
+    builder = Builder(clients, secrets.token_bytes(32), DirectoryFiles(Path(loaded.settings.bundles), clock))
+    try:
+        setup = await builder.setup(loaded)
+        return await examine(setup.watches, known_good)
+    except Unavailable as error:
+        return [Examined(subject="(all)", question="reachable", ok=False, sentence=str(error))]
+    finally:
+        await clients.close()

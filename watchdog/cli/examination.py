@@ -1,0 +1,148 @@
+"""What `watchdog doctor` looks at: whether every target can be read, judged and rolled back.
+
+Role: asks platforms and signals the same questions as the daemon does, once. Neighbours: `cli.doctor` prints. Guarantees:
+nothing is written anywhere; each question has its own deadline and one that hangs costs only its own line; what could not
+be asked is unknown, never fine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Protocol, TypeVar, runtime_checkable
+
+from watchdog.engine.board import Watch, WatchedSignal
+from watchdog.model import Finding, Owner, Unknown, WorkloadState, record
+from watchdog.ports import Platform, PollContext, Unavailable
+
+QUESTION_S = 15.0
+"""Deadline of one question to a platform."""
+
+T = TypeVar("T")
+
+
+@record
+class Examined:
+    """One line: `ok` None = could not be found out. `next_command` is what helps."""
+
+    subject: str
+    question: str
+    ok: bool | None
+    sentence: str
+    next_command: str = ""
+
+
+@runtime_checkable
+class ChecksPermissions(Protocol):
+    """A platform that can ask what it is allowed to do."""
+
+    async def check_permissions(self) -> Sequence[Finding]:
+        """One finding for each right that is missing or unknown; none when all is granted."""
+        ...
+
+
+async def examine(watches: Sequence[Watch], known_good: Mapping[str, str] | None) -> list[Examined]:
+    """Everything about all targets, side by side.
+
+    `known_good` = the running daemon's last known good per target (empty text: none), None when no daemon answered.
+    """
+    found = await asyncio.gather(*(_target(watch, known_good) for watch in watches))
+    return [line for lines in found for line in lines]
+
+
+async def _target(watch: Watch, known_good: Mapping[str, str] | None) -> list[Examined]:
+    if watch.platform is None:
+        line = Examined(subject=watch.name, question="platform", ok=True, sentence="watch only: never rolled back")
+        return [line, *await _signals(watch, None)]
+    state, read = await _read(watch.name, watch.platform)
+    lines = [read, *await _permissions(watch.name, watch.platform)]
+    if state is not None:
+        lines += [await _owner(watch.name, watch.platform), await _history(watch.name, watch.platform)]
+    return [*lines, _good(watch.name, known_good), *await _signals(watch, state)]
+
+
+async def _read(name: str, platform: Platform) -> tuple[WorkloadState | None, Examined]:
+    state, trouble = await _bounded(platform.read_state())
+    if state is None:
+        return None, _line(name, "readable", False, trouble)
+    words = f"{state.release.label}, {state.ready} of {state.wanted} ready"
+    return state, _line(name, "readable", True, words)
+
+
+async def _permissions(name: str, platform: Platform) -> list[Examined]:
+    if not isinstance(platform, ChecksPermissions):
+        return []
+    findings, trouble = await _bounded(platform.check_permissions())
+    if findings is None:
+        return [_line(name, "permissions", None, trouble)]
+    lines = [
+        _line(name, "permissions", None if finding.unknown else not finding.blocks, finding.sentence)
+        for finding in findings
+    ]
+    return lines or [_line(name, "permissions", True, "everything needed is granted")]
+
+
+async def _owner(name: str, platform: Platform) -> Examined:
+    owner, trouble = await _bounded(platform.detect_owner())
+    if owner is None:
+        return _line(name, "owner", None, trouble)
+    return _line(name, "owner", None if owner.owner is Owner.UNKNOWN else owner.owner is Owner.NOBODY, owner.sentence)
+
+
+async def _history(name: str, platform: Platform) -> Examined:
+    releases, trouble = await _bounded(platform.history())
+    if releases is None:
+        return _line(name, "history", None, trouble)
+    enough = len(releases) > 1
+    words = f"{len(releases)} releases are remembered" if enough else "there is no earlier release to go back to"
+    return _line(name, "history", enough, words)
+
+
+def _good(name: str, known_good: Mapping[str, str] | None) -> Examined:
+    question = "last known good"
+    if known_good is None:
+        return _line(name, question, None, "no daemon answers: only it knows", "watchdog run")
+    if name not in known_good:
+        return _line(name, question, None, "the running daemon does not know this target", "watchdog status")
+    if not known_good[name]:
+        return _line(name, question, False, "none yet: a release earns it by its bake", f"watchdog history {name}")
+    return _line(name, question, True, known_good[name])
+
+
+async def _signals(watch: Watch, state: WorkloadState | None) -> list[Examined]:
+    context = PollContext(state=state, release=state.release.fingerprint if state else "")
+    return list(await asyncio.gather(*(_signal(watch.name, entry, context) for entry in watch.signals)))
+
+
+async def _signal(name: str, watched: WatchedSignal, context: PollContext) -> Examined:
+    question = f"signal {watched.signal.name}"
+    samples, trouble = await _bounded(watched.signal.poll(context), watched.timeout_s)
+    command = f"watchdog check {name} {watched.signal.name}"
+    if samples is None:
+        return _line(name, question, False, trouble, command)
+    unknown = [sample.reading.reason for sample in samples if isinstance(sample.reading, Unknown)]
+    if unknown:
+        return _line(name, question, False, f"cannot tell: {unknown[0]}", command)
+    if not samples:
+        return _line(name, question, None, "nothing to say yet", command)
+    return _line(name, question, True, samples[0].detail or "answers")
+
+
+async def _bounded(question: Awaitable[T], deadline_s: float = QUESTION_S) -> tuple[T | None, str]:
+    try:
+        async with asyncio.timeout(deadline_s):
+            return await question, ""
+    except TimeoutError:
+        return None, f"no answer within {deadline_s:g} s"
+    except Unavailable as error:
+        return None, str(error)
+
+
+def _line(
+    subject: str,
+    question: str,
+    ok: bool | None,  # noqa: FBT001 - three-valued
+    sentence: str,
+    next_command: str = "",
+) -> Examined:
+    return Examined(subject=subject, question=question, ok=ok, sentence=sentence, next_command=next_command)

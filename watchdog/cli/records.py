@@ -1,0 +1,170 @@
+"""``incidents`` and ``history``: what was, from the durable records.
+
+Role: reads incidents and the ledger; ``history TARGET condemn|clear FINGERPRINT`` changes a grade. Guarantees: an incident
+is shown with its whole timeline, and what could not be had as evidence is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import click
+
+from watchdog.cli import decisions
+from watchdog.cli.client import place
+from watchdog.cli.options import asks_daemon, by, daemon, shows
+from watchdog.cli.output import indented, show
+from watchdog.cli.reply import order
+from watchdog.cli.terminal import Terminal, current
+from watchdog.cli.text import plain
+from watchdog.cli.times import age, clock, shown, spell
+
+_SHORT = 12
+"""Characters of a fingerprint that people see; a unique beginning is enough everywhere."""
+
+
+@click.command()
+@click.argument("incident", required=False)
+@click.option("--target", metavar="TARGET", help="Only this target's.")
+@click.option("--open", "open_only", is_flag=True, help="Only those that are not closed.")
+@shows("name")
+@asks_daemon
+def incidents(*, incident: str | None, target: str | None, open_only: bool, form: str) -> None:
+    """All incidents, newest first; or one with its timeline."""
+    terminal = current()
+    if incident:
+        answer = daemon().get(place("incidents", incident))
+        show(terminal, answer, form, lambda: _incident(terminal, answer))
+        return
+    query = {key: value for key, value in (("target", target), ("open", "true" if open_only else None)) if value}
+    answer = daemon().get("/incidents" + (f"?{urlencode(query)}" if query else ""))
+    rows = answer.get("incidents", ())
+    if form == "name":
+        show(terminal, answer, form, lambda: [plain(row.get("id")) for row in rows])
+    else:
+        show(terminal, answer, form, lambda: _incident_table(terminal, answer) or ["no incidents"])
+
+
+@click.command()
+@click.argument("target")
+@click.argument("verb", type=click.Choice(["condemn", "clear"]), required=False)
+@click.argument("fingerprint", required=False)
+@click.option("--reason", default="", metavar="WHY", help="Recorded with the new grade.")
+@by
+@shows()
+@asks_daemon
+def history(*, target: str, verb: str | None, fingerprint: str | None, reason: str, claim: str, form: str) -> int:
+    """The releases of TARGET, newest first; or condemn or clear one.
+
+    A condemned release is never rolled back to. Clearing one also lifts a person's no (`watchdog cancel`).
+    """
+    terminal = current()
+    if verb:
+        if not fingerprint:
+            raise click.UsageError(f"which release? watchdog history {target} {verb} FINGERPRINT")
+        reply = daemon().post(place("targets", target, "history", fingerprint, verb), {"why": reason, "as": claim})
+        return order(terminal, reply, form)
+    answer = daemon().get(place("targets", target) + "/history")
+    show(terminal, answer, form, lambda: release_table(terminal, answer, answer) or ["no release is known"])
+    return 0
+
+
+def release_table(terminal: Terminal, answer: Mapping[str, Any], marks: Mapping[str, Any]) -> list[str]:
+    """Releases of an answer with ``releases`` and ``at``; `marks` may name ``current`` and ``good`` by fingerprint."""
+    rows = []
+    for release in answer.get("releases", ()):
+        fingerprint = release.get("fingerprint")
+        place_now = [word for word in ("current", "good") if fingerprint and marks.get(word) == fingerprint]
+        rows.append(
+            [
+                plain(release.get("revision")) or "-",
+                plain(fingerprint)[:_SHORT],
+                terminal.word(release.get("grade")),
+                ", ".join(place_now) or "-",
+                age(release.get("started"), answer.get("at")),
+                spell(release.get("watched_s") or 0),
+                ", ".join(plain(image) for image in (release.get("images") or {}).values()) or "-",
+                plain(release.get("note")) or "-",
+            ]
+        )
+    titles = ["REVISION", "FINGERPRINT", "GRADE", "NOW", "AGE", "WATCHED", "IMAGES", "NOTE"]
+    return terminal.table(titles, rows) if rows else []
+
+
+def _incident_table(terminal: Terminal, answer: Mapping[str, Any]) -> list[str]:
+    rows = [
+        [
+            plain(row.get("id")),
+            plain(row.get("target")),
+            _stage(terminal, row),
+            age(row.get("opened_at"), answer.get("at")),
+            plain(row.get("blamed")) or "-",
+            plain(row.get("headline")),
+        ]
+        for row in answer.get("incidents", ())
+    ]
+    return terminal.table(["ID", "TARGET", "STAGE", "AGE", "BLAMED", "HEADLINE"], rows) if rows else []
+
+
+def _stage(terminal: Terminal, row: Mapping[str, Any]) -> str:
+    words = terminal.word(row.get("reason") or row.get("stage"))
+    marks = [word for key, word in (("simulated", "simulated"), ("manual", "by hand")) if row.get(key)]
+    if row.get("needs_human"):
+        marks.append("needs human")
+    return f"{words} ({', '.join(marks)})" if marks else words
+
+
+def _incident(terminal: Terminal, answer: Mapping[str, Any]) -> list[str]:
+    found = answer.get("incident") or {}
+    blamed, good = (_release(found.get(key)) for key in ("blamed", "good"))
+    text = [
+        terminal.strong(f"{plain(found.get('id'))}: {plain(found.get('headline'))}"),
+        f"{'Target:':<12}{plain(found.get('target'))}",
+        f"{'Stage:':<12}{_stage(terminal, found)}",
+        f"{'Blamed:':<12}{blamed}",
+        f"{'Back to:':<12}{good}",
+        f"{'Opened:':<12}{shown(found.get('opened_at'), terminal.zone)}",
+        f"{'Closed:':<12}{shown(found.get('closed_at'), terminal.zone)}",
+        f"{'Report:':<12}{plain(answer.get('report')) or '-'}",
+        "",
+        "Timeline:",
+    ]
+    text += indented(_timeline(terminal, found))
+    if found.get("decision"):
+        text += ["", f"Last decision: {decisions.outcome(found['decision'])}"]
+        text += indented(decisions.checks(terminal, found["decision"]))
+    missing = (found.get("evidence") or {}).get("missing") or ()
+    if missing:
+        text += ["", "Evidence that could not be had:", *indented([plain(item) for item in missing])]
+    if found.get("stage") == "asked":
+        name = plain(found.get("id"))
+        text += ["", f"Next: watchdog approve {name} | watchdog cancel {name}"]
+    return text
+
+
+def _release(release: Any) -> str:
+    if not isinstance(release, Mapping):
+        return plain(release) or "-"
+    images = ", ".join(plain(image) for image in (release.get("images") or {}).values())
+    name = (
+        f"revision {plain(release['revision'])}"
+        if release.get("revision")
+        else plain(release.get("fingerprint"))[:_SHORT]
+    )
+    return f"{name} ({images})" if images else name
+
+
+def _timeline(terminal: Terminal, found: Mapping[str, Any]) -> list[str]:
+    entries = found.get("entries") or ()
+    rows = [
+        [
+            clock(entry.get("at"), terminal.zone),
+            plain(entry.get("actor")),
+            plain(entry.get("kind")),
+            plain(entry.get("sentence")),
+        ]
+        for entry in entries
+    ]
+    return terminal.table(["TIME", "WHO", "WHAT", "SENTENCE"], rows) if rows else ["nothing was recorded"]

@@ -1,0 +1,119 @@
+"""Captures the evidence and writes the report of an incident.
+
+Role: the real `ports.Recorder`, put together by the composition root from files, redaction and a way to print.
+Neighbours: the response calls it. Guarantees: losing the place for files loses no report - it is printed instead, and the
+response goes on; everything is bounded in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+
+from watchdog.incidents.capture import Caps, bundle, capture
+from watchdog.incidents.markdown import render
+from watchdog.incidents.report import report_json
+from watchdog.model import Evidence, EvidenceFile, Incident, JsonObject, Sample, record
+from watchdog.ports import Clock, EvidenceSource, Files, Unavailable
+from watchdog.redaction import Redactor
+
+WRITE_S = 8.0
+"""Longest time for the files of one report."""
+
+
+@record
+class WrittenReport:
+    """What became of a report. `text` is the whole Markdown when it could not be written, with `why`; else empty."""
+
+    files: tuple[EvidenceFile, ...] = ()
+    text: str = ""
+    why: str = ""
+
+
+class IncidentRecorder:
+    """A `ports.Recorder` on `files`; `say` prints a report that could not be written."""
+
+    def __init__(
+        self,
+        files: Files,
+        redactor: Redactor,
+        clock: Clock,
+        say: Callable[[str], None],
+        *,
+        caps: Caps | None = None,
+        version: str = "",
+    ) -> None:
+        """Everything is given; nothing is touched before the first call. `version` is the watchdog's own."""
+        self._files = files
+        self._redactor = redactor
+        self._clock = clock
+        self._say = say
+        self._caps = caps
+        self._version = version
+
+    async def capture(
+        self, incident: Incident, sources: Sequence[EvidenceSource], samples: Sequence[Sample], box_s: float
+    ) -> Evidence:
+        """Everything that can be had within `box_s` seconds. Never raises for a source or a disk."""
+        return await capture(
+            sources,
+            incident,
+            files=self._files,
+            redactor=self._redactor,
+            clock=self._clock,
+            box_s=box_s,
+            samples=samples,
+            caps=self._caps,
+        )
+
+    async def report(self, incident: Incident, samples: Sequence[Sample]) -> None:
+        """Write report.json and report.md, or print the report."""
+        written = await write_report(
+            incident,
+            files=self._files,
+            clock=self._clock,
+            redactor=self._redactor,
+            samples=samples,
+            version=self._version,
+        )
+        if written.text:
+            self._say(f"The report could not be written ({written.why}). Here it is:\n\n{written.text}")
+
+    def location(self, incident: Incident) -> str:
+        """Where a person finds the report."""
+        return self._files.location(report_path(incident))
+
+
+def report_path(incident: Incident) -> str:
+    """Relative path of the report for people."""
+    return f"{bundle(incident)}/report.md"
+
+
+async def write_report(
+    incident: Incident,
+    *,
+    files: Files,
+    clock: Clock,
+    redactor: Redactor,
+    samples: Sequence[Sample] = (),
+    version: str = "",
+) -> WrittenReport:
+    """Write both files within `WRITE_S`. Never raises for the disk: the text comes back for the caller to print."""
+    report = report_json(incident, redactor=redactor, written_at=clock.now(), samples=samples, version=version)
+    text = render(report)
+    contents = {"report.json": _encoded(report), "report.md": text.encode(errors="replace")}
+    done: list[EvidenceFile] = []
+    try:
+        async with asyncio.timeout(WRITE_S):
+            for name, content in contents.items():
+                done.append(await files.write(f"{bundle(incident)}/{name}", content))
+    except TimeoutError:
+        return WrittenReport(files=tuple(done), text=text, why=f"no answer within {WRITE_S:g} s")
+    except Unavailable as error:
+        return WrittenReport(files=tuple(done), text=text, why=redactor.text(str(error))[0])
+    return WrittenReport(files=tuple(done))
+
+
+def _encoded(report: JsonObject) -> bytes:
+    return (json.dumps(report, ensure_ascii=False, indent=1, default=str) + "\n").encode(errors="replace")
