@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-settings.register_profile("patient", deadline=None, max_examples=1500, database=None)
+settings.register_profile("patient", deadline=None, database=None)
 settings.load_profile("patient")

@@ -68,7 +68,7 @@ class Shop:
     def connect(self) -> None:
         """A new process: nothing is remembered."""
         self.platform = KubernetesPlatform.open(self.client, self.config, self.clock)
-        self.writer = KubernetesWriter(self.client, self.config, self.office, self.clock, lambda: self.term)
+        self.writer = KubernetesWriter(self.client, self.config, self.clock, self.office, lambda: self.term)
 
     # -- what people do ----------------------------------------------------------------------------------------------
 

@@ -15,15 +15,17 @@ import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
+from typing import Protocol
 
 from watchdog.channels.stdout import StdoutChannel
-from watchdog.cli.recording import BundleRecorder
 from watchdog.clients.http import HttpClient
 from watchdog.engine.board import Watch, WatchedSignal
 from watchdog.engine.clock import SystemClock
 from watchdog.engine.daemon import Daemon, Setup
-from watchdog.incidents import DirectoryFiles
+from watchdog.incidents.directory import DirectoryFiles
+from watchdog.incidents.recorder import IncidentRecorder
 from watchdog.judgement.rule import Rule
 from watchdog.judgement.threshold import Above, Consecutive, KOfN
 from watchdog.platforms.command import CommandPlatform, Commands, CommandWriter
@@ -49,6 +51,10 @@ class Clients:
         await self.http.close()
         for client in self.kubernetes.values():
             await client.close()  # type: ignore[attr-defined]  # KubernetesClient, imported only when configured
+
+
+class TellingPlatform(Platform, EvidenceSource, Protocol):
+    """A platform that also hands over evidence: all of ours do."""
 
 
 class Builder:
@@ -85,7 +91,7 @@ class Builder:
     def _channel(self, name: str) -> Channel:
         return StdoutChannel(sys.stdout, name=name)
 
-    def _watch(self, target: access.ConfiguredTarget, platform: Platform | None) -> Watch:
+    def _watch(self, target: access.ConfiguredTarget, platform: TellingPlatform | None) -> Watch:
         signals = tuple(
             WatchedSignal(signal, entry.every_s, getattr(signal, "deadline_s", entry.timeout_s))
             for entry, signal in ((entry, self._signal(entry)) for entry in target.signals)
@@ -97,7 +103,7 @@ class Builder:
             rules=tuple(rule_of(entry) for entry in target.signals),
             platform=platform,
             track_every_s=commands.every_s if commands else 2.0,
-            evidence=(platform,) if isinstance(platform, EvidenceSource) else (),
+            evidence=() if platform is None else (platform,),
             links=tuple(f"{name}: {url}" for name, url in target.links.items()),
             channels=target.channels,
             write_s=commands.rollback_timeout_s if commands else 10.0,
@@ -111,7 +117,7 @@ class Builder:
 
         return WorkloadSignal(entry.name, self._clients.clock)
 
-    async def _platform(self, target: access.ConfiguredTarget) -> tuple[Platform | None, object | None]:
+    async def _platform(self, target: access.ConfiguredTarget) -> tuple[TellingPlatform | None, object | None]:
         clock, office = self._clients.clock, self._office
         programs = target.platform
         if programs is None:
@@ -132,7 +138,7 @@ class Builder:
 
     async def _kubernetes(
         self, target: access.ConfiguredTarget, workload: access.KubernetesWorkload
-    ) -> tuple[Platform, object]:
+    ) -> tuple[TellingPlatform, object]:
         # Imported only where a Kubernetes target is configured: the client library costs 50 MB and a second.
         from watchdog.clients.kubernetes import Connection as Cluster  # noqa: PLC0415
         from watchdog.clients.kubernetes import KubernetesClient  # noqa: PLC0415
@@ -166,7 +172,7 @@ def rule_of(entry: access.ConfiguredSignal) -> Rule:
         return Above(
             signal=entry.name,
             above=rule.above,
-            for_s=rule.window_s,
+            for_s=rule.for_s,
             min_events=rule.min_events,
             recover_below=rule.recover_below,
         )
@@ -227,7 +233,7 @@ async def assemble(path: Path, environ: Mapping[str, str]) -> Assembly:
         await clients.close()
         await store.close()
         raise
-    recorder = BundleRecorder(bundles, Redactor(known_secrets(loaded)), clock)
+    recorder = IncidentRecorder(bundles, Redactor(known_secrets(loaded)), clock, print, version=version("rollback-watchdog"))
     daemon = Daemon(setup, store, lease, recorder, clock, secret)
     current = loaded
 
@@ -237,7 +243,6 @@ async def assemble(path: Path, environ: Mapping[str, str]) -> Assembly:
         if fresh.source_hash == current.source_hash:
             return None
         new = await builder.setup(fresh)
-        recorder.redactor = Redactor(known_secrets(fresh))
         current = fresh
         return new
 

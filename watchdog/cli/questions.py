@@ -78,13 +78,17 @@ def _description(terminal: Terminal, answer: Mapping[str, Any]) -> list[str]:
     ]
     text = [f"{title + ':':<12}{words}" for title, words in facts]
     text += ["", "Signals:", *indented(_signal_table(terminal, row.get("signals", ())) or ["none has spoken yet"])]
-    text += ["", "Releases:", *indented(release_table(terminal, answer, row) or ["none is known"])]
+    text += ["", "Releases:", *indented(release_table(terminal, answer, _marks(row)) or ["none is known"])]
     text += ["", "Policy:", *indented(_policy(answer.get("policy") or {}))]
     text += ["", f"Road back: {plain(back.get('sentence'))}"]
     text += indented([f"decision: {decisions.outcome(back.get('decision'))}"])
     text += indented(decisions.checks(terminal, back.get("decision")))
     text += indented(["", "Plan:", *indented(decisions.plan(back.get("plan")))])
     return [*text, "", f"Next: watchdog explain {name} | watchdog rollback {name} --dry-run"]
+
+
+def _marks(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"current": row.get("release"), "good": row.get("good")}
 
 
 def _since(terminal: Terminal, row: Mapping[str, Any], answer: Mapping[str, Any]) -> str:

@@ -72,11 +72,15 @@ def history(*, target: str, verb: str | None, fingerprint: str | None, reason: s
 
 
 def release_table(terminal: Terminal, answer: Mapping[str, Any], marks: Mapping[str, Any]) -> list[str]:
-    """Releases of an answer with ``releases`` and ``at``; `marks` may name ``current`` and ``good`` by fingerprint."""
+    """Releases of an answer with ``releases`` and ``at``.
+
+    `marks` may name ``current`` and ``good``, by fingerprint or label.
+    """
     rows = []
     for release in answer.get("releases", ()):
         fingerprint = release.get("fingerprint")
-        place_now = [word for word in ("current", "good") if fingerprint and marks.get(word) == fingerprint]
+        names = {name for name in (fingerprint, release.get("label")) if name}
+        place_now = [word for word in ("current", "good") if marks.get(word) in names]
         rows.append(
             [
                 plain(release.get("revision")) or "-",

@@ -89,7 +89,7 @@ def pause_words(terminal: Terminal, pause: Mapping[str, Any]) -> str:
 
 
 def _table(terminal: Terminal, answer: Mapping[str, Any], *, wide: bool) -> list[str]:
-    titles = ["NAME", "STATE", "SIGNALS", "EVIDENCE", "RELEASE", "LAST GOOD", "BAKE", "AGE"]
+    titles = ["NAME", "STATE", "SIGNALS", "EVIDENCE", "AGE", "RELEASE", "LAST GOOD", "BAKE"]
     more = ["MODE", "GROUP", "PLATFORM", "INCIDENT"]
     rows = []
     for row in answer.get("targets", ()):
@@ -98,10 +98,10 @@ def _table(terminal: Terminal, answer: Mapping[str, Any], *, wide: bool) -> list
             terminal.word(row.get("state")),
             _signals(row.get("signals", ())),
             plain(row.get("streak")) or "-",
+            age(row.get("since"), answer.get("at")),
             plain(row.get("release")) or "-",
             plain(row.get("good")) or "-",
             plain(row.get("bake")) or "-",
-            age(row.get("since"), answer.get("at")),
         ]
         if wide:
             cells += [plain(row.get(key)) or "-" for key in ("mode", "group", "platform", "incident")]

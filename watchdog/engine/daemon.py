@@ -133,7 +133,7 @@ class Daemon:
         try:
             self.first_start = empty = await self.store.found_empty()
             await self.pauses.begin(first_start=empty)
-            if empty:
+            if empty and self.setup.first_start != "act":
                 log.warning(EMPTY_NOTE, action="first_start", first_start=self.setup.first_start)
         except StoreUnavailable as error:
             self.store_trouble = str(error)

@@ -138,7 +138,7 @@ class WorkloadSignal:
 
     counts_users = False
 
-    def __init__(self, name: str, tolerances: WorkloadTolerances, clock: Clock) -> None:
+    def __init__(self, name: str, clock: Clock, tolerances: WorkloadTolerances = WorkloadTolerances()) -> None:
         """`name` as configured."""
         self.name = name
         self._tolerances, self._clock = tolerances, clock

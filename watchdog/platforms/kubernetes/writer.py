@@ -50,8 +50,8 @@ class KubernetesWriter:
         self,
         client: KubernetesClient,
         config: KubernetesTarget,
-        office: PermitOffice,
         clock: Clock,
+        office: PermitOffice,
         fence: Callable[[], int] = lambda: 0,
     ) -> None:
         """Raises ValueError for a kind that is not supported."""
