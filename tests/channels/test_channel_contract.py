@@ -134,7 +134,7 @@ async def test_foreign_text_can_neither_move_the_cursor_nor_forge_a_line(json_li
 async def test_a_reader_that_is_gone_is_a_failed_delivery():
     reading, writing = os.pipe()
     os.close(reading)
-    with open(writing, "w", encoding="utf-8") as stream:
+    with os.fdopen(writing, "w", encoding="utf-8") as stream:
         channel = StdoutChannel(stream)
         with pytest.raises(DeliveryFailed, match="cannot be written"):
             await channel.deliver(NOTICE, None)
@@ -157,7 +157,7 @@ async def test_a_stream_that_was_closed_is_a_failed_delivery():
 async def test_a_reader_that_does_not_read_costs_deliveries_and_never_the_loop():
     reading, writing = os.pipe()
     large = Notice(key="k", kind="k", headline="h", body="x" * 200_000, severity="info", owed_at=NOON)
-    stream = open(writing, "w", encoding="utf-8")
+    stream = os.fdopen(writing, "w", encoding="utf-8")
     channel = StdoutChannel(stream)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):

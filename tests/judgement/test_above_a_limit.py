@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.judgement.traces import at, context, first, play, sample, settle
+from tests.judgement.traces import at, context, first, play, pod, sample, settle
 from watchdog.judgement.threshold import Above
 from watchdog.model import Health, Sample, Value
 
@@ -97,8 +97,6 @@ def test_what_is_no_number_is_unknown(odd):
 
 
 def test_latency_of_a_pod_counts_only_two_minutes_after_it_became_ready_its_errors_at_once():
-    from tests.judgement.traces import pod
-
     known = context(instances=(pod("a", ready_since=at(0)),))
     rule = Above("health", above=0.8, for_s=20)
     early = [sample(5 * n, 3.0, instance="a") for n in range(1, 20)]

@@ -57,7 +57,12 @@ def pod(name: str, release: str = "new", *, ready: bool = True, **changes: objec
 
 
 def play(
-    rule: Rule, letters: Sequence[str | float | tuple[int, int]], *, step: float = STEP, width: float = 0.0, **changes: object
+    rule: Rule,
+    letters: Sequence[str | float | tuple[int, int]],
+    *,
+    step: float = STEP,
+    width: float = 0.0,
+    **changes: object,
 ) -> list[TargetVerdict]:
     """The verdict after each poll of one signal."""
     known = context(**changes)
@@ -71,7 +76,9 @@ def play(
     return seen
 
 
-def settle(rules: Sequence[Rule], samples: Iterable[Sample], known: Context, now: float) -> tuple[JudgementState, TargetVerdict]:
+def settle(
+    rules: Sequence[Rule], samples: Iterable[Sample], known: Context, now: float
+) -> tuple[JudgementState, TargetVerdict]:
     """All samples in one batch."""
     return judge(rules, start(rules, known, at(0)), list(samples), known, at(now))
 

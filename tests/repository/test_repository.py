@@ -58,7 +58,9 @@ def test_no_file_names_a_path_of_a_machine() -> None:
         pytest.skip("not a git checkout")
     texts = {name: _text(ROOT / name) for name in listed.stdout.splitlines()}
     pattern = re.compile(r"(?<![\w.])/(?:work|root|farm)/")
-    assert [name for name, text in texts.items() if pattern.search(text) and name != "tests/repository/test_repository.py"] == []
+    assert [
+        name for name, text in texts.items() if pattern.search(text) and name != "tests/repository/test_repository.py"
+    ] == []
 
 
 def _text(path: Path) -> str:

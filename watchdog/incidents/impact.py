@@ -27,12 +27,14 @@ class Felt:
     def sentence(self) -> str:
         """One line for people."""
         if not self.events:
-            return f"{self.signal}: nothing was measured" + (f" ({self.unknown} unknown)" if self.unknown else "")
+            return f"{self.signal}: nothing was measured" + (
+                f"; samples unknown: {self.unknown}" if self.unknown else ""
+            )
         share = 100 * self.bad / self.events
         line = f"{self.signal}: {self.bad} of {self.events} failed ({share:.1f} %)"
         if self.first is not None and self.last is not None:
             line += f" within {self.last - self.first:.0f} s"
-        return line + (f", {self.unknown} samples unknown" if self.unknown else "")
+        return line + (f"; samples unknown: {self.unknown}" if self.unknown else "")
 
 
 def felt(incident: Incident, samples: Sequence[Sample]) -> tuple[Felt, ...]:

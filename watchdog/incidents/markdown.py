@@ -19,7 +19,7 @@ REQUEST_LIMIT = 6000
 """Characters of one request that are shown; the whole stands in report.json."""
 DIFFERENCES_SHOWN = 40
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
+_SPECIAL = re.compile(r"([\\`*\[\]|#~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 
 
 def report_markdown(
@@ -49,7 +49,7 @@ def render(report: JsonObject) -> str:
 
 def plain(text: Any) -> str:
     """Text from outside as one line without markup."""
-    return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
+    return _SPECIAL.sub(r"\\\1", " ".join(str(text).split())).replace("<", "&lt;")
 
 
 def _top(report: JsonObject) -> Iterable[str]:
@@ -65,7 +65,7 @@ def _top(report: JsonObject) -> Iterable[str]:
     change = report["change"]
     good = plain(change["to"]["label"]) if change["to"] else "no known good release"
     yield f"- Release: {plain(change['from']['label'])} → {good}"
-    yield f"- Opened {state['opened_at']}, closed {state['closed_at'] or 'not yet'}; written {report['written_at']} by watchdog {plain(report['watchdog'])}"
+    yield f"- Opened {state['opened_at']}, closed {state['closed_at'] or 'not yet'}; written {report['written_at']} by {plain('watchdog ' + report['watchdog'])}"
     yield ""
     yield "**Next steps**"
     yield ""
@@ -94,7 +94,8 @@ def _timeline(rows: Sequence[JsonObject]) -> Iterable[str]:
     yield "| when | s | what | who |"
     yield "|---|---:|---|---|"
     for row in rows:
-        words = f"**{plain(row['sentence'])}**" if row["anchor"] else plain(row["sentence"])
+        name = row["anchor"].replace("_", " ")
+        words = f"**{name}** {plain(row['sentence'])}" if name else plain(row["sentence"])
         yield f"| {row['at']} | {row['offset_s']:+.1f} | {words} | {plain(row['source'])} |"
 
 
@@ -123,7 +124,7 @@ def _action(action: JsonObject) -> Iterable[str]:
     if plan is None:
         yield "No plan was made."
     else:
-        yield f"Plan: {plain(plan['words']) or 'no words'} ({len(plan['steps'])} steps)"
+        yield f"Plan: {plain(plan['words']) or 'no words'} (steps: {len(plan['steps'])})"
         yield from (f"- Warning: {plain(warning)}" for warning in plan["warnings"])
     for approval in action["approvals"]:
         yield f"- Approved by {plain(approval['who'])} at {approval['at']}: {plain(', '.join(approval['checks']))}"

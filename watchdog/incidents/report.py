@@ -111,7 +111,7 @@ def next_steps(incident: Incident) -> list[str]:
         steps.append(f"To go back by hand: watchdog rollback {incident.target} --dry-run")
     missing = incident.evidence.missing if incident.evidence else ()
     if missing:
-        steps.append(f"Evidence is incomplete ({len(missing)} parts are missing): see the list and fetch what is left")
+        steps.append(f"Evidence is incomplete (parts missing: {len(missing)}): see the list and fetch what is left")
     steps.append("Fill in what only people know, and decide on action items with owner and date")
     return steps
 

@@ -6,8 +6,6 @@ out, never guessed; a duration is given only between two moments that both happe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from watchdog.model import CloseReason, Incident, Instant, record
 
 
@@ -81,8 +79,20 @@ _SPANS = (
 
 
 def timeline(incident: Incident) -> tuple[Row, ...]:
-    """Anchors and journal in order of time; at the same moment the anchor stands first."""
-    return tuple(sorted([*_anchor_rows(incident), *_journal_rows(incident)], key=lambda row: row.at))
+    """Anchors and journal in order of time. Where the journal tells of an anchor's moment, the two are one row."""
+    at = anchors(incident)
+    rows = []
+    for entry in incident.entries:
+        name = "closed" if entry.kind.startswith("closed_") else entry.kind
+        anchor = name if at.get(name) == entry.at else ""
+        at.pop(anchor, None)
+        sentence = entry.sentence if anchor else f"{entry.kind}: {entry.sentence}"
+        rows.append(Row(at=entry.at, anchor=anchor, sentence=sentence, source=entry.actor))
+    for name, moment in at.items():
+        sentence = _WORDS[name].format(blamed=incident.blamed.label)
+        rows.append(Row(at=moment, anchor=name, sentence=sentence, source="watchdog"))
+    order = list(_WORDS)
+    return tuple(sorted(rows, key=lambda row: (row.at, order.index(row.anchor) if row.anchor else len(order))))
 
 
 def spans(incident: Incident) -> tuple[Span, ...]:
@@ -93,13 +103,3 @@ def spans(incident: Incident) -> tuple[Span, ...]:
         if begin in at and end in at and at[end] >= at[begin]:
             measured.append(Span(name=name, words=words, seconds=round(at[end] - at[begin], 3)))
     return tuple(measured)
-
-
-def _anchor_rows(incident: Incident) -> Iterator[Row]:
-    for name, at in anchors(incident).items():
-        yield Row(at=at, anchor=name, sentence=_WORDS[name].format(blamed=incident.blamed.label), source="watchdog")
-
-
-def _journal_rows(incident: Incident) -> Iterator[Row]:
-    for entry in incident.entries:
-        yield Row(at=entry.at, anchor="", sentence=f"{entry.kind}: {entry.sentence}", source=entry.actor)

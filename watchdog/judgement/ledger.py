@@ -76,7 +76,7 @@ def observe(
         entry, moved = _refreshed(known, state)
         sentences += moved
     if entry.completed is None and state.complete:
-        entry = replace(entry, completed=now if state.completed is None else state.completed)
+        entry = replace(entry, completed=_completed(entry, state, now))
         sentences.append(f"{entry.label} is rolled out")
     unit = replace(_put(unit, entry), current=entry.fingerprint)
     return _bounded(unit), tuple(sentences)
@@ -261,9 +261,16 @@ def _begun(known: Release | None, state: WorkloadState, now: Instant | None) -> 
     if known is None:
         entry = replace(seen, grade=Grade.NEW, graded_at=None, note="")
         return replace(entry, started=now if started is None else started, completed=None, watched_s=0.0, events=0)
-    if started is None or (known.started is not None and started <= known.started):
+    if started is None or started <= _moment(known):
         started = now  # the platform remembers its first rollout, not this one
     return replace(_merged(known, seen), started=started, completed=None, watched_s=0.0, events=0)
+
+
+def _completed(entry: Release, state: WorkloadState, now: Instant) -> Instant:
+    """The platform's word, unless it speaks of an earlier rollout of the same release."""
+    if state.completed is None or (entry.started is not None and state.completed < entry.started):
+        return now
+    return state.completed
 
 
 def _begun_sentence(entry: Release, policy: TargetPolicy, *, first_sight: bool) -> str:

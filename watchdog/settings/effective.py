@@ -72,11 +72,14 @@ def _target(settings: Settings, name: str, target: TargetSection) -> dict[str, A
 
 
 def _signal(section: SignalSection, signal: ConfiguredSignal, policy: TargetPolicy) -> dict[str, Any]:
-    shown = _section(section) | {"rule": _rule(signal.rule)}
+    shown = _section(section)
+    earliest = fires_after(signal.rule, signal.every_s, policy.tolerate_interruption_s)
+    derived: dict[str, Any] = {"fires_after": format_duration(earliest)}
+    # The default rule is more than its numbers: written down, it would no longer wait for the tolerated interruption.
+    (derived if section.rule is None else shown)["rule"] = _rule(signal.rule)
     if signal.http is not None:
         shown["http"]["timeout"] = format_duration(signal.timeout_s)
-    earliest = fires_after(signal.rule, signal.every_s, policy.tolerate_interruption_s)
-    return shown | {"derived": {"fires_after": format_duration(earliest)}}
+    return shown | {"derived": derived}
 
 
 def _rule(rule: Above | Consecutive | Share) -> dict[str, Any]:

@@ -25,7 +25,8 @@ SECRETS_DIR = "WATCHDOG_SECRETS_DIR"
 OTHER_VARIABLES = frozenset({SECRETS_DIR, "WATCHDOG_CONFIG", "WATCHDOG_SOCKET", "WATCHDOG_TEST_REQUIRE"})
 """Variables with our prefix that are no part of the configuration."""
 _SERVICE_LINK = re.compile(
-    r"WATCHDOG_(?:[A-Z0-9_]*_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)"
+    r"WATCHDOG_(?:[A-Z0-9]+_)*"  # a Service `watchdog`, or `watchdog-...`; two underscores are ours
+    r"(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)"
 )
 
 

@@ -222,13 +222,18 @@ class _Loading:
         )
 
     def _label(self, trail: Trail) -> str:
-        """Where the value came from, when not from the file."""
-        for end in range(len(trail), 0, -1):
-            if trail[:end] in self.labels:
-                return self.labels[trail[:end]]
-        if trail in self.document.keys or not trail:
-            return ""
-        return next((label for known, label in self.labels.items() if known[: len(trail)] == trail), "")
+        """Where the value came from, or the nearest part around it, when that was not the file."""
+        around = [trail[:end] for end in range(len(trail), 0, -1)]
+        for part in around:
+            if part in self.labels:
+                return self.labels[part]
+        for part in around:
+            if part in self.document.keys:
+                return ""
+            inside = [label for known, label in self.labels.items() if known[: len(part)] == part]
+            if inside:
+                return inside[0]
+        return ""
 
 
 def _decoded(content: bytes) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import SecretStr, ValidationInfo, WithJsonSchema
+from pydantic import PlainSerializer, SecretStr, ValidationInfo, WithJsonSchema
 from pydantic.functional_validators import PlainValidator
 
 from watchdog.settings.values import kind_of, refused
@@ -105,6 +105,9 @@ _REFERENCE = {
     },
 }
 SecretText = Annotated[
-    Secret, PlainValidator(_resolve), WithJsonSchema({"anyOf": [{"type": "string"}, _REFERENCE], "x-unit": "secret"})
+    Secret,
+    PlainValidator(_resolve),
+    PlainSerializer(str, return_type=str),  # masked
+    WithJsonSchema({"anyOf": [{"type": "string"}, _REFERENCE], "x-unit": "secret"}),
 ]
 """Type of a header's value."""

@@ -76,6 +76,9 @@ class WorkloadTolerances:
     """A crash loop counts only above this many times the restart rate of the release before."""
 
 
+NORMAL = WorkloadTolerances()
+
+
 @record
 class _Said:
     """The outcome of one look."""
@@ -138,7 +141,7 @@ class WorkloadSignal:
 
     counts_users = False
 
-    def __init__(self, name: str, clock: Clock, tolerances: WorkloadTolerances = WorkloadTolerances()) -> None:
+    def __init__(self, name: str, clock: Clock, tolerances: WorkloadTolerances = NORMAL) -> None:
         """`name` as configured."""
         self.name = name
         self._tolerances, self._clock = tolerances, clock

@@ -7,6 +7,7 @@ be read is `UNKNOWN` or the claim taken as true, never "nobody".
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 
 from watchdog.clients.kubernetes import Forbidden, NotFound, api_path
@@ -52,13 +53,18 @@ def claim_on(workload: JsonObject, kind: str) -> Ownership | None:
 
 
 def writers_of_template(workload: JsonObject) -> tuple[tuple[str, Instant | None], ...]:
-    """Managers that own parts of the pod template, with the time of their last write, latest first."""
+    """Managers that own parts of the pod template, with the time of their last write, latest first.
+
+    Times are whole seconds; of the same second the one that owns least wrote last: whoever sets an image takes that one
+    field from whoever applied the whole.
+    """
     found = []
     for entry in _managed(workload):
         owned = ((entry.get("fieldsV1") or {}).get("f:spec") or {}).get("f:template")
         if owned is not None:
-            found.append((str(entry.get("manager", "")), moment(entry.get("time"))))
-    return tuple(sorted(found, key=lambda item: item[1] or 0.0, reverse=True))
+            found.append((str(entry.get("manager", "")), moment(entry.get("time")), len(json.dumps(owned))))
+    found.sort(key=lambda item: (-(item[1] or 0.0), item[2]))
+    return tuple((manager, at) for manager, at, _ in found)
 
 
 async def detect(reader: Reader, workload: JsonObject) -> Ownership:
