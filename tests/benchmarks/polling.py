@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -108,7 +109,7 @@ def measure(name: str, command: list[str], port: int, seconds: float) -> Measure
                 process.send_signal(signal.SIGTERM)
                 process.wait(30)
         arrivals = json.loads(file.read_text())
-    gaps = [b - a for moments in arrivals.values() for a, b in zip(moments, moments[1:], strict=False) if b > start]
+    gaps = [b - a for moments in arrivals.values() for a, b in pairwise(moments) if b > start]
     first = max(moments[0] for moments in arrivals.values()) - began
     return Measured(name, gaps, cpu, rss, first)
 

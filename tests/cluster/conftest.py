@@ -17,6 +17,7 @@ from tests.cluster import enter
 from tests.cluster.api import KubeApi
 from tests.cluster.controlplane import PROGRAMS, ControlPlane, binaries_folder
 from tests.cluster.node.process import Node
+from tests.cluster.watched_shop import Shop
 from tests.cluster.workloads import Kubectl
 
 _SECONDS = 90
@@ -88,3 +89,13 @@ def namespace(request: pytest.FixtureRequest, control_plane: ControlPlane, node:
 def kubectl(control_plane: ControlPlane, namespace: str) -> Kubectl:
     """The real kubectl in the namespace of the test, as `admin`."""
     return Kubectl(control_plane.binaries / "kubectl", control_plane.kubeconfig("admin"), namespace)
+
+
+@pytest.fixture
+def shop(
+    control_plane: ControlPlane, node: Node, kubectl: Kubectl, namespace: str, tmp_path: Path
+) -> Iterator[Shop]:
+    """A bookstore to be opened by the test; the daemons that it starts are ended, and must not have logged a defect."""
+    shop = Shop(plane=control_plane, node=node, kubectl=kubectl, namespace=namespace, folder=tmp_path)
+    yield shop
+    shop.close()

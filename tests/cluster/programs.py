@@ -26,6 +26,11 @@ class Program:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def code(self) -> int | None:
+        """How it ended, minus the signal if by one; None while it runs or before its start."""
+        return None if self._process is None else self._process.poll()
+
+    @property
     def pid(self) -> int:
         """The id of the process, and of its group."""
         if self._process is None:

@@ -58,23 +58,36 @@ class WatchdogProcess:
     def prepare(cls, folder: Path, config: Config) -> WatchdogProcess:
         """Write the configuration of a daemon that lives in `folder`; `config` has the targets and the numbers."""
         folder.mkdir(parents=True, exist_ok=True)
+        file, socket = folder / "watchdog.yaml", folder / "run" / "w.sock"
+        program = Program("watchdog", _command(folder, "run", "--config", str(file)), folder / "watchdog.log", _ROOT)
+        made = cls(folder, file, socket, program)
+        made.configure(config)
+        return made
+
+    def configure(self, config: Config) -> None:
+        """Write the configuration file; a daemon that runs reads it when it is told, or sees it by itself."""
         own: Config = {
-            "state": {"sqlite": str(folder / "state.db")},
-            "bundles": str(folder / "incidents"),
-            "api": {"socket": str(folder / "run" / "w.sock"), "metrics": {"host": "127.0.0.1", "port": 0}},
+            "state": {"sqlite": str(self.folder / "state.db")},
+            "bundles": str(self.folder / "incidents"),
+            "api": {"socket": str(self.socket), "metrics": {"host": "127.0.0.1", "port": 0}},
             "log": {"format": "json", "level": "info"},
         }
-        file = folder / "watchdog.yaml"
-        file.write_text(json.dumps({**own, **config}, indent=1))
-        socket = Path({**own, **config}["api"]["socket"])
-        program = Program("watchdog", _command(folder, "run", "--config", str(file)), folder / "watchdog.log", _ROOT)
-        return cls(folder, file, socket, program)
+        self.config.write_text(json.dumps({**own, **config}, indent=1))
+
+    def reload(self) -> None:
+        """Have it read its configuration again; AssertionError when it refuses."""
+        answer = Daemon(self.socket).post("/reload").body
+        assert answer.get("reloaded"), f"{answer}\n{self.describe()}"
 
     # -- life --------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Start it and wait until it answers."""
         self.launch()
+        self.wait_started()
+
+    def wait_started(self) -> None:
+        """Until it answers; AssertionError when it has ended instead."""
         self.wait(lambda: self.status() or not self.program.running, "an answer of the daemon", within=_STARTED_WITHIN)
         if not self.program.running:
             raise AssertionError(f"the daemon has ended\n{self.describe()}")

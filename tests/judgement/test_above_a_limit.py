@@ -44,6 +44,17 @@ def test_too_few_events_are_inconclusive():
     assert "more events" in verdicts[-1].signals[0].missing
 
 
+def test_a_share_above_the_limit_is_not_called_healthy_from_its_first_poll_on():
+    (signal,) = play(RULE, [GOOD] * 12 + [DOWN])[-1].signals
+    assert (signal.health, signal.bad_run) == (Health.INCONCLUSIVE, 1)
+
+
+def test_the_run_began_with_the_first_poll_above_though_good_traffic_hid_it():
+    verdicts = play(RULE, [(100, 0)] * 12 + [(8, 2)] * 20)
+    assert verdicts[13].first_bad is None or verdicts[13].first_bad == at(65)
+    assert verdicts[-1].first_bad == at(65)
+
+
 def test_it_recovers_at_its_own_lower_limit():
     verdicts = play(RULE, [GOOD] * 12 + [BAD] * 20 + [GOOD] * 20)
     health = [one.health for one in verdicts[32:]]

@@ -111,6 +111,15 @@ def test_pods_are_judged_by_their_own_release_from_its_first_poll_on():
     assert verdict.first_bad is None or verdict.first_bad == at(30)
 
 
+def test_a_change_of_release_counts_at_once_also_when_no_sample_came_with_it():
+    old, new = context(release="old"), context(release="new")
+    state, verdict = settle([RULE], [sample(5 * n, "b", release="old", instance="a") for n in range(1, 6)], old, 25)
+    assert verdict.health is Health.FAILING
+    _, verdict = judge([RULE], state, [], new, at(26))
+    assert verdict.health is Health.INCONCLUSIVE
+    assert not verdict.suspicious
+
+
 def test_samples_of_the_old_release_never_move_the_verdict_of_the_new_one():
     known = context(instances=(pod("o", release="old"), pod("n")))
     named = [sample(5 * n, "b", release="old", instance="o") for n in range(1, 20)]

@@ -183,7 +183,7 @@ def test_assumed_good_at_first_sight_when_complete_for_longer_than_the_soak_and_
     entry = unit.release("a")
     assert entry is not None
     assert entry.grade is Grade.ASSUMED_GOOD
-    assert "is assumed good: complete for 61 min when first seen, and healthy" in sentences[0]
+    assert "is assumed good: complete for 60 min when first seen, and healthy" in sentences[0]
     assert not in_bake(unit, "a", at(61), POLICY)[0]
     assert assume_good(unit, state("a"), verdict(), at(70), POLICY) == (unit, ())
 

@@ -43,6 +43,7 @@ def test_once_firing_it_stays_failing_through_the_up_phase_of_a_crash_loop():
     verdicts = play(Consecutive("health", 3), "ggg" + "bbb" + "ggggg" + "b" + "ggggg")
     assert {one.health for one in verdicts[5:]} == {Health.FAILING}
     assert not any(one.recovered for one in verdicts[5:])
+    assert {one.first_bad for one in verdicts[5:]} == {at(20)}
     assert "failing until 6 polls in a row are good" in verdicts[-1].sentence
 
 
@@ -104,6 +105,15 @@ def test_a_stray_failure_long_before_does_not_become_the_first_bad_sample():
     assert verdicts[-1].first_bad == at(22 * 5)
 
 
+def test_a_later_episode_that_arrives_in_one_batch_begins_with_its_own_first_failure():
+    rule, known = default_rule("health"), context()
+    early = [sample(5 * n, "b" if n == 12 else "g") for n in range(1, 13)]
+    state, _ = judge([rule], start([rule], known, at(0)), early, known, at(60))
+    later = [sample(5 * n, "g" if n < 21 else "b") for n in range(13, 28)]
+    _, verdict = judge([rule], state, later, known, at(135))
+    assert verdict.first_bad == at(105)
+
+
 def test_the_first_bad_sample_stays_while_the_buffer_moves_on():
     verdicts = play(default_rule("health"), "g" * 12 + "b" * 200)
     assert verdicts[-1].first_bad == at(13 * 5)
@@ -150,6 +160,80 @@ def test_ready_pods_that_say_nothing_count_in_the_denominator():
     assert polls_of({"a": "b"}, known, 8) is Health.INCONCLUSIVE
     assert polls_of({"a": "b", "b": "b"}, known, 2) is Health.FAILING
     assert polls_of({"a": "b", "b": "u", "c": "u", "d": "u"}, known, 8) is Health.INCONCLUSIVE
+
+
+def test_pods_that_answer_each_in_their_own_time_are_still_one_observation():
+    known = context(instances=tuple(pod(name) for name in "abcd"))
+    rule = Consecutive("health", 2)
+    late = {"a": 0.0, "b": 0.3, "c": 1.1, "d": 2.0}
+    for failing, expected in (("a", Health.HEALTHY), ("ad", Health.FAILING)):
+        samples = [
+            sample(5 * n + lag, "b" if name in failing else "g", instance=name)
+            for n in range(1, 9)
+            for name, lag in late.items()
+        ]
+        state, verdict = settle([rule], samples, known, 42)
+        assert verdict.health is expected
+        assert [poll.end for poll in state.rules[0].polls] == [at(5 * n + 2) for n in range(1, 9)]
+
+
+def test_an_instance_that_speaks_again_or_much_later_begins_the_next_poll():
+    known = context(instances=(pod("a"), pod("b")))
+    samples = [sample(1, "g", instance="a"), sample(2, "g", instance="a"), sample(2.5, "g", instance="b")]
+    state, _ = settle([Consecutive("health", 2)], [*samples, sample(20, "g", instance="c")], known, 20)
+    assert [poll.end for poll in state.rules[0].polls] == [at(1), at(2.5), at(20)]
+
+
+def mixed(rule, known, *polls: dict[str, str]):
+    state = start([rule], known, at(0))
+    for n, poll in enumerate(polls, start=1):
+        samples = [sample(5 * n, letter, instance=name) for name, letter in poll.items()]
+        state, verdict = judge([rule], state, samples, known, at(5 * n))
+    return verdict
+
+
+def test_a_poll_that_most_pods_did_not_answer_neither_fails_nor_breaks_a_run():
+    known = context(instances=tuple(pod(name) for name in "abcd"))
+    down, unclear = dict.fromkeys("abcd", "b"), {"a": "b", "b": "g"}
+    rule = Consecutive("health", 3)
+    assert mixed(rule, known, down, down, unclear).health is Health.INCONCLUSIVE
+    assert mixed(rule, known, down, down, unclear, down).health is Health.FAILING
+    assert mixed(rule, known, down, down, {"a": "g", "b": "g"}, down).health is not Health.FAILING
+
+
+def test_only_polls_that_most_pods_answered_well_count_towards_recovery():
+    known = context(instances=tuple(pod(name) for name in "abcd"))
+    down, thin, well = dict.fromkeys("abcd", "b"), {"a": "g"}, dict.fromkeys("abcd", "g")
+    rule = Consecutive("health", 2, recover=2)
+    assert mixed(rule, known, down, down, *[thin] * 6).health is Health.FAILING
+    assert mixed(rule, known, down, down, *[thin] * 6, well, well).recovered
+    rule = KOfN("health", 2, 6)
+    assert mixed(rule, known, down, down, *[thin] * 8).health is Health.FAILING
+    assert mixed(rule, known, down, down, *[thin] * 8, well, well).recovered
+
+
+def test_two_failures_in_a_row_are_not_recovery_though_the_window_allows_them():
+    verdicts = play(KOfN("health", 3, 6, recover_failed=2), "gggggg" + "bb" + "g")
+    assert [one.recovered for one in verdicts[5:]] == [True, True, False, True]
+
+
+def test_a_signal_that_leans_to_bad_is_not_called_healthy():
+    assert play(default_rule("health"), "g" * 12 + "bb")[-1].signals[0].health is Health.INCONCLUSIVE
+    assert play(KOfN("health", 4, 8), "g" * 8 + "bgbg")[-1].signals[0].health is Health.INCONCLUSIVE
+
+
+def test_of_two_answers_to_the_same_poll_the_known_and_milder_one_stays_in_any_order():
+    for better, worse, bad in (("b", "u", True), ("g", "b", False), ((5, 5), "g", True)):
+        for pair in ((better, worse), (worse, better)):
+            state, verdict = settle([Consecutive("health", 1)], [sample(5, one) for one in pair], context(), 5)
+            assert (verdict.health is Health.FAILING) is bad
+            assert len(state.rules[0].polls) == 1
+
+
+def test_a_crowd_of_instances_is_bounded():
+    crowd = [sample(5, "g", instance=str(number)) for number in range(3000)]
+    state, _ = settle([Consecutive("health", 1)], crowd, context(), 5)
+    assert len(state.rules[0].polls[0].voices) == 1000
 
 
 def test_names_that_the_platform_does_not_know_count_among_themselves():

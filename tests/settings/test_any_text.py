@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.settings.texts import SMALLEST
 from watchdog.settings import ConfigurationRefused, effective, load_text
 from watchdog.settings.root import Settings
 from watchdog.settings.section import Section
@@ -17,9 +19,9 @@ EXAMPLE = (Path(__file__).parents[2] / "config" / "bookstore.yaml").read_text(en
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-def words(section=Settings, seen=None):
+def words():
     """Every key of the language."""
-    found = set(keys_of(section))
+    found = set(keys_of(Settings))
     for other in Section.__subclasses__():
         found |= set(keys_of(other))
     return sorted(found)
@@ -41,17 +43,21 @@ VALUES = st.recursive(
 )
 
 
+def problems_of(text, environ):
+    """The problems of a refusal; () when the text is taken, and then it can be shown."""
+    try:
+        loaded = load_text(text, environ)
+    except ConfigurationRefused as error:
+        return error.problems or pytest.fail("refused without a problem")
+    json.dumps(effective(loaded.settings))
+    return ()
+
+
 def judged(text):
     """Load and check what every outcome must hold."""
-    try:
-        loaded = load_text(text, {})
-    except ConfigurationRefused as refused:
-        assert refused.problems
-        assert all(problem.line >= 1 and problem.column >= 1 and problem.message for problem in refused.problems)
-        str(refused).encode("utf-8")
-        return None
-    json.dumps(effective(loaded.settings))
-    return loaded
+    problems = problems_of(text, {})
+    assert all(problem.line >= 1 and problem.column >= 1 and problem.message for problem in problems)
+    "".join(str(problem) for problem in problems).encode("utf-8")
 
 
 @QUICK
@@ -112,10 +118,5 @@ def test_any_target_and_signal_are_taken_or_refused(target, signal):
     )
 )
 def test_any_variables_are_taken_or_refused(environ):
-    text = 'targets: {api: {signals: {health: {http: "http://api/"}}}}'
-    try:
-        loaded = load_text(text, environ)
-    except ConfigurationRefused as refused:
-        assert refused.problems
-    else:
-        assert "api" in loaded.settings.targets
+    problems = problems_of(SMALLEST, environ)
+    assert all(problem.message for problem in problems)

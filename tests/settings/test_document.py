@@ -69,8 +69,8 @@ def test_every_key_item_and_value_has_its_place():
 
 
 def test_an_alias_is_the_anchored_value_and_stands_where_it_is_used():
-    document = read_document("a: &usual {x: 1}\nb: *usual\n")
-    assert document.tree == {"a": {"x": 1}, "b": {"x": 1}}
+    document = read_document("a: &usual {x: 1}\nb: *usual\nc: &name api\nd: *name\n")
+    assert document.tree == {"a": {"x": 1}, "b": {"x": 1}, "c": "api", "d": "api"}
     assert document.keys[("b",)] == (2, 1)
     assert document.values[("b", "x")] == (1, 15)
 

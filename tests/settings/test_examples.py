@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from watchdog.model import Mode
-from watchdog.settings import CommandPrograms, KubernetesWorkload, configured, load, windows
+from watchdog.settings import CommandPrograms, KubernetesWorkload, configured, load, load_text, windows
 
 CONFIG = Path(__file__).parents[2] / "config"
 EXAMPLES = sorted(CONFIG.glob("*.yaml"))
@@ -42,8 +42,6 @@ def test_what_the_bookstore_has_commented_out_is_right_as_well():
     text = (CONFIG / "bookstore.yaml").read_text(encoding="utf-8")
     window = text.replace("# pauses:", "pauses:").replace("#   - {scope", "  - {scope")
     assert window != text
-    from watchdog.settings import load_text
-
     assert len(windows(load_text(window, {}).settings)) == 1
 
 

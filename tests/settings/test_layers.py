@@ -9,6 +9,8 @@ import pytest
 from tests.settings.texts import SMALLEST, TWO
 from watchdog.model import Mode
 from watchdog.settings import ConfigurationRefused, load, load_text
+from watchdog.settings.layers import _SERVICE_LINK
+from watchdog.settings.root import Settings
 
 
 def refusal(text, environ, **more):
@@ -52,6 +54,20 @@ def test_a_variable_reaches_into_a_target():
     settings = load_text(SMALLEST, environ).settings
     assert settings.targets["api"].signals["health"].every == 10.0
     assert settings.api.metrics.tcp == 0
+
+
+def test_a_variable_may_hold_a_boolean_or_a_number():
+    environ = {
+        "WATCHDOG_TARGETS__API__SIGNALS__HEALTH__COUNTS_USERS": "true",
+        "WATCHDOG_DEFAULTS__BAKE_EVENTS": "50",
+        "WATCHDOG_STATE__MEMORY": "yes",
+    }
+    (problem,) = refusal(SMALLEST, environ)
+    assert (problem.path, problem.hint) == ("state.memory", "did you mean true?")
+    del environ["WATCHDOG_STATE__MEMORY"]
+    settings = load_text(SMALLEST, environ).settings
+    assert settings.targets["api"].signals["health"].counts_users is True
+    assert settings.defaults.bake_events == 50
 
 
 def test_a_variable_may_bring_json_for_lists_and_mappings():
@@ -122,9 +138,6 @@ def test_kubernetes_service_links_and_foreign_variables_are_passed_over(name):
 
 
 def test_no_key_at_the_top_collides_with_a_service_link():
-    from watchdog.settings.layers import _SERVICE_LINK
-    from watchdog.settings.root import Settings
-
     assert [name for name in Settings.model_fields if _SERVICE_LINK.fullmatch(f"WATCHDOG_{name.upper()}")] == []
 
 

@@ -14,7 +14,7 @@ from watchdog.model import Counts, Instance, Instant, Release, UnitRef, Unknown,
 from watchdog.ports import PollContext
 from watchdog.signals.http import Connection, HttpCheck, HttpSignal, Pods
 from watchdog.testing.clock import WorldClock
-from watchdog.testing.servers import FaultServer
+from watchdog.testing.servers import FAULTS, FaultServer
 
 GOOD = Counts(good=1, bad=0)
 BAD = Counts(good=0, bad=1)
@@ -197,6 +197,22 @@ async def test_a_slow_target_on_a_kept_connection_is_not_called_bad_before_its_t
     async with FaultServer() as server, asking() as signal:
         kept = signal(url=server.url("slow/0.3"), connection=Connection.KEEP, timeout_s=0.5)
         readings = [(await one(kept)).reading for _ in range(2)]
+    assert readings == [GOOD, GOOD]
+
+
+@pytest.mark.asyncio
+async def test_a_slow_kept_connection_still_counts_when_the_fresh_one_fails(monkeypatch):
+    async def kept_only(line):
+        if line.seen.connection > 1:
+            return False
+        await asyncio.sleep(0.3 * line.seen.turn)
+        return await line.answer(200, b"ok")
+
+    monkeypatch.setitem(FAULTS, "kept-only", kept_only)
+    async with FaultServer() as server, asking() as signal:
+        kept = signal(url=server.url("kept-only"), connection=Connection.KEEP, timeout_s=0.5)
+        readings = [(await one(kept)).reading for _ in range(2)]
+        assert len(server.requests) == 3
     assert readings == [GOOD, GOOD]
 
 

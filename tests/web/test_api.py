@@ -151,6 +151,7 @@ async def test_a_body_that_is_no_json_is_a_problem_and_no_traceback(served: Serv
     async with served.session.post("http://watchdog/api/v1/pauses", data=raw) as reply:
         problem = await reply.json(content_type="application/problem+json")
     assert (reply.status, problem["code"]) == (400, "malformed")
+    assert problem["detail"].startswith("the body is not JSON")
 
 
 @pytest.mark.asyncio

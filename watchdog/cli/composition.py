@@ -94,7 +94,7 @@ class Builder:
     def _watch(self, target: access.ConfiguredTarget, platform: TellingPlatform | None) -> Watch:
         signals = tuple(
             WatchedSignal(signal, entry.every_s, getattr(signal, "deadline_s", entry.timeout_s))
-            for entry, signal in ((entry, self._signal(entry)) for entry in target.signals)
+            for entry, signal in ((entry, self._signal(entry, target)) for entry in target.signals)
         )
         commands = target.platform if isinstance(target.platform, access.CommandPrograms) else None
         return Watch(
@@ -102,7 +102,7 @@ class Builder:
             signals=signals,
             rules=tuple(rule_of(entry) for entry in target.signals),
             platform=platform,
-            track_every_s=commands.every_s if commands else 2.0,
+            track_every_s=target.platform.every_s if target.platform else 5.0,
             evidence=() if platform is None else (platform,),
             links=tuple(f"{name}: {url}" for name, url in target.links.items()),
             channels=target.channels,
@@ -110,12 +110,16 @@ class Builder:
             config=target.digest,
         )
 
-    def _signal(self, entry: access.ConfiguredSignal) -> Signal:
+    def _signal(self, entry: access.ConfiguredSignal, target: access.ConfiguredTarget) -> Signal:
         if entry.http is not None:
             return HttpSignal(entry.name, _check(entry), self._clients.http, self._clients.clock)
-        from watchdog.signals.workload import WorkloadSignal  # noqa: PLC0415 - beside its configuration
+        from watchdog.signals.workload import WorkloadSignal, WorkloadTolerances  # noqa: PLC0415 - beside its configuration
 
-        return WorkloadSignal(entry.name, self._clients.clock)
+        # It asks nobody itself: what it may know is as fresh as the reads of the workload.
+        every_s = target.platform.every_s if target.platform else entry.every_s
+        return WorkloadSignal(
+            entry.name, self._clients.clock, WorkloadTolerances(every_s=max(5.0, every_s, entry.every_s))
+        )
 
     async def _platform(self, target: access.ConfiguredTarget) -> tuple[TellingPlatform | None, object | None]:
         clock, office = self._clients.clock, self._office
@@ -233,7 +237,9 @@ async def assemble(path: Path, environ: Mapping[str, str]) -> Assembly:
         await clients.close()
         await store.close()
         raise
-    recorder = IncidentRecorder(bundles, Redactor(known_secrets(loaded)), clock, print, version=version("rollback-watchdog"))
+    recorder = IncidentRecorder(
+        bundles, Redactor(known_secrets(loaded)), clock, print, version=version("rollback-watchdog")
+    )
     daemon = Daemon(setup, store, lease, recorder, clock, secret)
     current = loaded
 

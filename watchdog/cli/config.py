@@ -61,7 +61,7 @@ def check(*, file: Path | None, path: Path, form: str) -> int:
         terminal,
         answer,
         form,
-        lambda: [f"{file or path}: valid, {len(names)} targets, mode {loaded.settings.mode.value}"],
+        lambda: [f"{file or path}: valid, {_count(len(names), 'target')}, mode {loaded.settings.mode.value}"],
     )
     return Exit.OK
 
@@ -97,8 +97,7 @@ def refused(terminal: Terminal, error: ConfigurationRefused) -> Exit:
     """All problems on stderr, one a line, then what to do."""
     for problem in error.problems:
         terminal.write(plain(problem), err=True)
-    count = len(error.problems)
-    complain(f"the configuration was refused: {count} problem{'' if count == 1 else 's'}", "watchdog config schema")
+    complain(f"the configuration was refused: {_count(len(error.problems), 'problem')}", "watchdog config schema")
     return Exit.CONFIGURATION
 
 
@@ -106,6 +105,10 @@ def warn(terminal: Terminal, loaded: Loaded) -> None:
     """All warnings on stderr."""
     for warning in loaded.warnings:
         terminal.write(f"warning: {plain(warning)}", err=True)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _place(problem: Problem) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Protocol, TypeVar, runtime_checkable
 
 from watchdog.engine.board import Watch, WatchedSignal
-from watchdog.model import Finding, Owner, Unknown, WorkloadState, record
+from watchdog.model import Counts, Finding, Owner, Unknown, WorkloadState, record
 from watchdog.ports import Platform, PollContext, Unavailable
 
 QUESTION_S = 15.0
@@ -125,10 +125,14 @@ async def _signal(name: str, watched: WatchedSignal, context: PollContext) -> Ex
         return _line(name, question, False, f"cannot tell: {unknown[0]}", command)
     if not samples:
         return _line(name, question, None, "nothing to say yet", command)
-    return _line(name, question, True, samples[0].detail or "answers")
+    bad = next((s for s in samples if isinstance(s.reading, Counts) and s.reading.bad), None)
+    if bad is not None:  # the source works, and that is what was asked
+        return _line(name, question, True, f"tells, and is bad now: {bad.detail}", command)
+    return _line(name, question, True, samples[0].detail or "tells")
 
 
-async def _bounded(question: Awaitable[T], deadline_s: float = QUESTION_S) -> tuple[T | None, str]:
+async def _bounded(question: Awaitable[T], deadline_s: float | None = None) -> tuple[T | None, str]:
+    deadline_s = QUESTION_S if deadline_s is None else deadline_s
     try:
         async with asyncio.timeout(deadline_s):
             return await question, ""

@@ -30,7 +30,7 @@ def watch(terminal: Terminal, every_s: float, ask: Callable[[], list[str]]) -> N
 
 
 def _redraw(terminal: Terminal, every_s: float, ask: Callable[[], list[str]], lines: list[str]) -> None:
-    console = Console(force_terminal=True, no_color=not terminal.colour, highlight=False)
+    console = Console(force_terminal=True, color_system="standard" if terminal.colour else None, highlight=False)
     with Live(_text(lines), console=console, auto_refresh=False, vertical_overflow="ellipsis") as live:
         live.refresh()
         silent = 0.0

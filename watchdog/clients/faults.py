@@ -2,7 +2,7 @@
 
 Role: turns every exception of an HTTP exchange into a `Fault` with words for people. Neighbours: `clients.http` raises none
 of them further. Guarantees: what kept *us* from asking - no descriptors, no ports, no route, no answer of the name server,
-no readable CA file - is never called the target's fault (table in docs/signals-http.md). Words hold no header, body,
+no readable CA file - is never called the target's fault (table in docs/http-signal.md). Words hold no header, body,
 query or credential.
 """
 

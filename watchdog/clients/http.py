@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
@@ -154,6 +155,8 @@ class HttpClient:
 
     async def exchange(self, request: Request) -> Answer | Failure:
         """One request within `request.timeout_s`, all attempts and redirects included."""
+        with suppress(OSError):  # said by the attempt
+            self._context(request)  # reading all the system's CAs takes longer than an exchange: not on its account
         journey = _Journey(begun=self._clock.monotonic())
         try:
             async with asyncio.timeout(request.timeout_s):
@@ -226,17 +229,17 @@ class HttpClient:
         trail = _Trail(begun=self._clock.monotonic())
         journey.trails.append(trail)
         try:
-            context = self._tls.get(request.ca_file, verify=request.verify)
+            context = self._context(request)
         except OSError:
             return self._failed(Fault(kind=Kind.OURS, words="our CA file cannot be read"), trail, journey)
         try:
-            return await self._send(request, trail, journey, context, fresh=fresh)
+            return await self._send(request, trail, journey, context=context, fresh=fresh)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             cause = error.cause if isinstance(error, _Once) else error
             return self._failed(fault_of(cause), trail, journey)
 
     async def _send(
-        self, request: Request, trail: _Trail, journey: _Journey, context: ssl.SSLContext, *, fresh: bool
+        self, request: Request, trail: _Trail, journey: _Journey, *, context: ssl.SSLContext | bool, fresh: bool
     ) -> Answer:
         with on_handshake(lambda: setattr(trail, "tls_from", self._clock.monotonic())):
             async with self._session(fresh=fresh).request(
@@ -250,8 +253,6 @@ class HttpClient:
             ) as response:
                 trail.answered = self._clock.monotonic()
                 body, whole = await _read(response)
-                if not whole:
-                    response.close()
                 return Answer(
                     status=response.status,
                     phases=trail.phases(journey.begun, self._clock.monotonic()),
@@ -275,6 +276,12 @@ class HttpClient:
         words, ours = trail.waiting()
         limit = f"no answer within {request.timeout_s * 1000:.0f} ms"
         return self._failed(Fault(kind=Kind.OURS if ours else Kind.TIMEOUT, words=f"{limit} ({words})"), trail, journey)
+
+    def _context(self, request: Request) -> ssl.SSLContext | bool:
+        """Raises OSError when the CA file cannot be read."""
+        if not request.url.lower().startswith("https:"):
+            return True  # aiohttp's word for "nothing special"
+        return self._tls.get(request.ca_file, verify=request.verify)
 
     def _session(self, *, fresh: bool) -> aiohttp.ClientSession:
         if fresh not in self._sessions:
@@ -339,7 +346,7 @@ def _tracing(clock: Clock) -> aiohttp.TraceConfig:
 
 
 async def _read(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
-    """At most `BODY_CAP` bytes, and whether that was all."""
+    """At most `BODY_CAP` bytes, and whether that was all. aiohttp closes a connection whose rest is unread."""
     parts: list[bytes] = []
     room = BODY_CAP
     while room:

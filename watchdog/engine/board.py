@@ -2,7 +2,8 @@
 
 Role: `polling` and `tracking` write it, `response`, `verification` and every face read it. Neighbours: `judgement.judge`
 turns samples into verdicts here, at the moment they arrive. Guarantees: nothing here is needed after a restart - the store
-has what must last; samples of before a re-arming never count again.
+has what must last; samples of before a re-arming never count again. A new release is no re-arming: what failed before its
+rollout must be known to have failed before it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from watchdog.model import (
     TargetPolicy,
     TargetVerdict,
     UnitRecord,
+    Unknown,
     WorkloadState,
 )
 from watchdog.ports import Clock, EvidenceSource, HazardReader, Platform, Signal
@@ -84,6 +86,8 @@ class Seen:
     state_error: str = "not read yet"
     state_at: float = float("-inf")
     record: UnitRecord | None = None
+    store_error: str = ""
+    """Why the record cannot be kept in the store; empty while it can."""
     fresh_from: Instant = field(default_factory=lambda: Instant(0.0))
     fresh_why: str = "start-up"
     samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=KEEP_SAMPLES))
@@ -94,6 +98,8 @@ class Seen:
     breach: Breach | None = None
     """The breach of this episode that no response has taken yet."""
     in_episode: bool = False
+    quiet_until: float = float("-inf")
+    """Monotonic moment before which a failure that was there before the present release opens no new episode."""
     polls: int = 0
     late_polls: int = 0
     gone: dict[str, str] = field(default_factory=dict)
@@ -162,16 +168,37 @@ class Board:
             controls=tuple(verdict for verdict in verdicts if verdict is not None),
         )
 
+    def released(self, target: str) -> None:
+        """Another release runs now. A failure that goes on from before is its own episode, once it had time to end."""
+        seen = self.seen[target]
+        if seen.in_episode and seen.breach is None:
+            seen.in_episode = False
+            seen.quiet_until = self._clock.monotonic() + seen.watch.policy.tolerate_interruption_s
+
     def take(self, target: str, samples: Sequence[Sample]) -> TargetVerdict | None:
         """Judge samples that have just arrived; opens an episode when the verdict begins to fail."""
         seen = self.seen.get(target)
         if seen is None or seen.judgement is None:
             return None
         self._keep(seen, samples)
+        return self._judge(seen, samples, {sample.signal for sample in samples})
+
+    def look(self, target: str) -> None:
+        """Judge anew without samples, so that silence shows also where every loop of the target hangs."""
+        seen, now = self.seen[target], self._clock.now()
+        gone = [
+            Sample(signal=name, start=now, end=now, reading=Unknown(reason=f"its loop was given up: {why}"))
+            for name, why in seen.gone.items()
+        ]
+        if seen.judgement is not None:
+            self._judge(seen, gone, set())
+
+    def _judge(self, seen: Seen, samples: Sequence[Sample], polled: set[str]) -> TargetVerdict:
+        assert seen.judgement is not None  # noqa: S101 - both callers looked
         now = self._clock.now()
         seen.judgement, verdict = judge(seen.watch.rules, seen.judgement, samples, self.context(seen), now)
         seen.verdict = verdict
-        self._follow(seen, verdict)
+        self._follow(seen, verdict, polled)
         return verdict
 
     def _keep(self, seen: Seen, samples: Sequence[Sample]) -> None:
@@ -180,11 +207,14 @@ class Board:
         while seen.samples and seen.samples[0].end < horizon:
             seen.samples.popleft()
 
-    def _follow(self, seen: Seen, verdict: TargetVerdict) -> None:
+    def _follow(self, seen: Seen, verdict: TargetVerdict, polled: set[str]) -> None:
+        """A failure counts as seen now only by a poll of a signal that fails."""
         moment = self._clock.monotonic()
         if verdict.health is Health.FAILING:
-            seen.failing_at, seen.healthy_since = moment, None
-            if not seen.in_episode:
+            seen.healthy_since = None
+            if any(one.health is Health.FAILING and one.signal in polled for one in verdict.signals):
+                seen.failing_at = moment
+            if not seen.in_episode and moment >= seen.quiet_until:
                 seen.in_episode, seen.breach = True, breach_of(verdict)
                 log.warning("breach", action="breach", target=verdict.target, sentence=verdict.sentence)
         elif verdict.recovered:

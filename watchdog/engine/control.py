@@ -27,7 +27,9 @@ from watchdog.model import (
     Incident,
     Instant,
     JsonObject,
+    MalformedDocument,
     Override,
+    Pause,
     Plan,
     Release,
     Sample,
@@ -38,7 +40,7 @@ from watchdog.model import (
     iso,
     to_document,
 )
-from watchdog.ports import ControlRefused, StoreUnavailable, Unavailable
+from watchdog.ports import Conflict, ControlRefused, StoreUnavailable
 from watchdog.safety.gate import pass_gate
 from watchdog.safety.machine import (
     CHOOSING,
@@ -51,6 +53,8 @@ from watchdog.safety.machine import (
 from watchdog.safety.pausing import PauseRefused
 
 STOP_S = 3600.0
+ACK_S = 2.0
+"""Longest wait for a write that passed the gate before a pause was made, until the pause is acknowledged as applied."""
 
 T = TypeVar("T")
 
@@ -186,7 +190,11 @@ class DaemonControl:
         except PauseRefused as error:
             raise ControlRefused(str(error), next_command="watchdog pause --help") from error
         self._wake()
-        return self._applied({"pause": views.pause_view(pause, self._daemon.clock.now())}, f"paused: {pause.scope}")
+        view = {"pause": views.pause_view(pause, self._daemon.clock.now())}
+        if await self._settled(pause):
+            return self._applied(view, f"paused: {pause.scope}")
+        text = f"paused: {pause.scope}; a write that had passed the gate before is still under way"
+        return {**self._applied(view, text), "applied": False, "applied_at": None}
 
     async def resume(self, id_or_scope: str, who: str) -> JsonObject:
         """See `ports.Control.resume`. What it covered is judged on fresh samples only (P5)."""
@@ -220,15 +228,13 @@ class DaemonControl:
     async def arm(self, who: str, target: str | None) -> JsonObject:
         """See `ports.Control.arm`."""
         names = [target] if target else [n for n, s in self._daemon.board.seen.items() if s.watch.platform is not None]
-        armed = []
-        for name in names:
-            seen = self._seen(name)
-            record = await self._record(seen)
-            key = record.unit.key
-            seen.record = await self._guard(self._records.change(key, lambda there: _armed(there, who)))
+        known = [(name, self._seen(name), await self._record(self._seen(name))) for name in names]
+        for name, seen, record in known:
+            seen.record = await self._guard(self._records.change(record.unit.key, lambda there: _armed(there, who)))
             self._daemon.board.rearm(name, f"armed by {who}")
-            armed.append(name)
-        return {"armed": armed, "sentence": f"armed: {', '.join(armed)}"}
+        if target is None:
+            self._daemon.first_start = False  # what is added from now on is no first start any more
+        return {"armed": names, "sentence": f"armed: {', '.join(names)}"}
 
     async def rollback(
         self, target: str, *, to: str | None, dry_run: bool, why: str, who: str, overrides: Sequence[str]
@@ -249,9 +255,7 @@ class DaemonControl:
         busy = await self._open_incident(target)
         if busy is not None and busy.stage not in CHOOSING:
             raise ControlRefused(f"{busy.id} is being driven ({busy.stage.value})", code="conflict")
-        if busy is not None and busy.id == fresh.id:
-            await self._guard(response.apply(busy.key, Cancelled(who=who, why=f"replaced by an order: {why}")))
-        started = await self._guard(response.order(fresh, again))
+        started = await self._begin(response, busy, (fresh, again), who, why)
         return {
             **answer,
             "accepted": True,
@@ -301,10 +305,11 @@ class DaemonControl:
             known = there or record
             if verb == "condemn":
                 return ledger.condemn(known, release.fingerprint, now, f"{who}: {why}")
-            known = ledger.clear(known, release.fingerprint, who, now)
-            return replace(known, cancelled=tuple(fp for fp in known.cancelled if fp != release.fingerprint))
+            return ledger.clear(known, release.fingerprint, who, now)
 
         seen.record = await self._guard(self._records.change(record.unit.key, change))
+        if verb != "condemn":
+            self._daemon.board.rearm(target, f"{release.label} cleared by {who}")  # what still fails may be acted on
         after = seen.record.release(release.fingerprint) if seen.record else None
         word = "condemned" if verb == "condemn" else "cleared"
         return {"release": self._release(after or release), "sentence": f"{release.label} {word} by {who}"}
@@ -329,17 +334,12 @@ class DaemonControl:
             known = seen.record.release(state.release.fingerprint) if seen.record else None
             incident = open_incident(state.unit, seen.watch.policy, known or state.release, _pretend(seen, now), now)
         try:
-            facts = await self._daemon.gatherer.gather(seen, incident)
-        except StoreUnavailable as error:
+            outside = await self._daemon.gatherer.outside(seen, incident)
+            facts = await self._daemon.gatherer.gather(seen, incident, outside)
+        except (StoreUnavailable, MalformedDocument) as error:
             return None, None, f"the store cannot be read: {error}"
-        decision = pass_gate(facts, now)
-        plan = None
-        if facts.state is not None and facts.good is not None:
-            try:
-                plan = await seen.watch.platform.plan(facts.state, facts.good, incident.id)
-            except (ValueError, Unavailable) as error:
-                return decision, None, str(error)
-        return decision, plan, decision.sentence
+        decision = pass_gate(facts, self._daemon.clock.now())
+        return decision, outside.plan, decision.sentence
 
     async def _ordered(
         self, seen: Seen, wanted: Release | None, why: str, who: str, overrides: Sequence[str]
@@ -364,17 +364,35 @@ class DaemonControl:
         outcome = await response.rehearse(plan.steps[0])
         return None if outcome is None else to_document(outcome)
 
+    async def _begin(
+        self, response: Response, busy: Incident | None, order: tuple[Incident, Breached], who: str, why: str
+    ) -> str:
+        """Begin an order; an open incident makes way for it, and its release is not refused by that."""
+        try:
+            if busy is not None:
+                await self._guard(response.apply(busy.key, Cancelled(who=who, why=f"replaced by an order: {why}")))
+            return await self._guard(response.order(*order))
+        except (IllegalTransition, Conflict) as error:
+            raise ControlRefused(f"{order[0].id}: {error}", code="conflict") from error
+
     async def _cancel(self, found: Incident, who: str, why: str) -> None:
-        await self._apply(found, Cancelled(who=who, why=why))
-        fingerprint = found.blamed.fingerprint
+        """The refusal is stored first: a crash in between leaves "a person said no", never an act in spite of it."""
+        key, fingerprint = found.units[0].key, found.blamed.fingerprint
+        before = await self._guard(self._records.read(key))
+        fresh = before is None or fingerprint not in before.cancelled
 
-        def change(record: UnitRecord | None) -> UnitRecord:
+        def refuse(record: UnitRecord | None) -> UnitRecord:
             known = record or UnitRecord(unit=found.units[0])
-            if fingerprint in known.cancelled:
-                return known
-            return replace(known, cancelled=(*known.cancelled, fingerprint))
+            left = tuple(entry for entry in known.cancelled if entry != fingerprint)
+            return replace(known, cancelled=(*left, fingerprint))
 
-        await self._guard(self._records.change(found.units[0].key, change))
+        await self._guard(self._records.change(key, refuse))
+        try:
+            await self._apply(found, Cancelled(who=who, why=why))
+        except ControlRefused:
+            if fresh:
+                await self._guard(self._records.change(key, lambda there: _unrefused(there, fingerprint)))
+            raise
 
     async def _apply(self, found: Incident, event: Approved | Cancelled) -> None:
         try:
@@ -388,7 +406,7 @@ class DaemonControl:
     async def _guard(self, work: Awaitable[T]) -> T:
         try:
             return await work
-        except StoreUnavailable as error:
+        except (StoreUnavailable, MalformedDocument) as error:
             raise ControlRefused(f"the store: {error}", code="unavailable", next_command="watchdog doctor") from error
 
     async def _find(self, incident: str) -> Incident:
@@ -460,6 +478,16 @@ class DaemonControl:
         at, cycle = iso(self._daemon.clock.now()), self._daemon.cycle
         return {**answer, "applied": True, "applied_at": at, "cycle": cycle, "sentence": sentence}
 
+    async def _settled(self, pause: Pause) -> bool:
+        """Whether the pause binds now: no write that passed the gate before it is still under way."""
+        clock = self._daemon.clock
+        until = clock.monotonic() + ACK_S
+        while not self._daemon.applied(pause):
+            if clock.monotonic() >= until:
+                return False
+            await clock.sleep(0.05)
+        return True
+
     def _wake(self) -> None:
         for response in self._daemon.responses.values():
             response.wake()
@@ -467,6 +495,12 @@ class DaemonControl:
 
 def _armed(record: UnitRecord | None, who: str) -> UnitRecord | None:
     return None if record is None else replace(record, armed=True, armed_by=who)
+
+
+def _unrefused(record: UnitRecord | None, fingerprint: str) -> UnitRecord | None:
+    if record is None:
+        return None
+    return replace(record, cancelled=tuple(entry for entry in record.cancelled if entry != fingerprint))
 
 
 def _document(decision: Decision | None) -> JsonObject | None:

@@ -15,24 +15,27 @@ from dataclasses import dataclass, field
 import structlog
 
 from watchdog.engine.board import Board, Seen, Watch
+from watchdog.engine.caring import Care
+from watchdog.engine.documents import bounded
 from watchdog.engine.gathering import Gatherer
 from watchdog.engine.outbox import Outbox
 from watchdog.engine.pauses import PauseBook
 from watchdog.engine.polling import Poller
-from watchdog.engine.reloading import Reloader
+from watchdog.engine.reloading import Reloader, bounded_close, close_watch
 from watchdog.engine.response import Means, Response
-from watchdog.engine.supervisor import Beat, Supervisor
+from watchdog.engine.supervisor import LoopGivenUp, Supervisor
 from watchdog.engine.tracking import Finds, Tracker, count_users
-from watchdog.model import Health, Instant, MalformedDocument, Notice, Pause, PauseRegister, Sample
-from watchdog.ports import Channel, Clock, Held, Lease, Recorder, Store, StoreUnavailable
+from watchdog.model import Instant, MalformedDocument, Notice, Pause, Sample
+from watchdog.ports import Channel, Clock, Held, Lease, NotHolder, Recorder, Store, StoreUnavailable
 from watchdog.safety import pausing
 from watchdog.safety.permits import PermitOffice
 
 LIMIT_S = 30.0
+CARE_LIMIT_S = 60.0
 RESPONSE_LIMIT_S = 60.0
-GRACE_S = 20.0
+GRACE_S = 15.0
 """How long a write that was sent may take to come back at shutdown; below Kubernetes' default grace of 30 s."""
-CARE_S = 2.0
+DRAIN_S = 2.0
 EMPTY_NOTE = "the store was found empty: nothing is written until `watchdog arm`"
 
 log = structlog.get_logger("watchdog.daemon")
@@ -63,6 +66,10 @@ class Loaded:
     at: Instant = field(default_factory=lambda: Instant(0.0))
     error: str = ""
     failed: int = 0
+
+
+class LeaseLost(LoopGivenUp):
+    """Another daemon holds the lease that we held: this one has ended its work and must be started anew."""
 
 
 class Daemon:
@@ -103,58 +110,91 @@ class Daemon:
         self.cycle = 0
         self.counters: dict[str, int] = {}
         self.stop = asyncio.Event()
-        self.store_trouble = ""
+        self.register_trouble = ""
+        """Why the pauses cannot be read; empty while they can."""
+        self.begun = False
+        """The store could be looked at: it is known whether this is a first start."""
         self.first_start = False
         """The store was found empty: units first seen now are not armed (P22)."""
+        self._begin_trouble = ""
+        self._lost = ""
         self.rebuild: Callable[[], Awaitable[Setup | None]] | None = None
         """Build a new setup from the configuration; None = unchanged. Raises ValueError with what is wrong."""
         self.reloader = Reloader(self)
-        self._blind_said: set[str] = set()
+        self.carer = Care(self)
+        self.outbox.standby = self.standing_by
 
     # -- life --------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Run until `stop` is set. Raises LoopGivenUp when an essential loop is lost."""
-        await self.lease.acquire()
-        await self._begin_store()
+        """Run until `stop` is set. Raises LoopGivenUp when an essential loop is lost, LeaseLost with the lease."""
+        await self.carer.keep_lease()
+        await self.begin_store()
         self.loaded.at = self.clock.now()
         self.pauses.windows = self.setup.windows
         for watch in self.setup.watches:
             self.add(watch, "start-up")
         self.supervisor.add("outbox", self.outbox.run, limit_s=LIMIT_S)
-        self.supervisor.add("engine", self._care, limit_s=LIMIT_S, essential=True)
+        self.supervisor.add("engine", self.carer.engine, limit_s=LIMIT_S, essential=True)
+        self.supervisor.add("care", self.carer.care, limit_s=CARE_LIMIT_S, essential=True)
         try:
             await self.supervisor.run(self.stop)
         finally:
             await self._end()
+        if self._lost:
+            raise LeaseLost(self._lost)
 
-    async def _begin_store(self) -> None:
+    async def begin_store(self) -> None:
         """Make the register on a first start. With the store unreachable watching begins all the same."""
         try:
-            self.first_start = empty = await self.store.found_empty()
+            empty = await bounded(self.store.found_empty())
             await self.pauses.begin(first_start=empty)
-            if empty and self.setup.first_start != "act":
-                log.warning(EMPTY_NOTE, action="first_start", first_start=self.setup.first_start)
-        except StoreUnavailable as error:
-            self.store_trouble = str(error)
-            log.error(
-                "the store cannot be used: watching without acting", action="store_unavailable", reason=str(error)
-            )
+        except (StoreUnavailable, MalformedDocument) as error:
+            if not self._begin_trouble:
+                log.error(
+                    "the store cannot be used: watching without acting", action="store_unavailable", reason=str(error)
+                )
+            self._begin_trouble = str(error)
+            return
+        self.first_start = self.gatherer.found_empty = empty
+        self.begun, self._begin_trouble = True, ""
+        if empty and self.setup.first_start != "act":
+            log.warning(EMPTY_NOTE, action="first_start", first_start=self.setup.first_start)
 
     async def _end(self) -> None:
         """Shutdown: stop intake, let a sent write come back, record, tell, release the lease."""
         self.gatherer.shutting_down = True
-        until = self.clock.monotonic() + GRACE_S
+        until = self.clock.monotonic() + (0.0 if self._lost else GRACE_S)
         while self.clock.monotonic() < until and any(response.writing for response in self.responses.values()):
             await self.clock.sleep(0.1)
         await self.supervisor.end()
-        await self.outbox.drain(2.0)
-        for seen in self.board.seen.values():
-            await close_watch(seen.watch)
-        for channel in self.outbox.channels.values():
-            await channel.close()
-        await self.lease.release()
+        await self.outbox.drain(DRAIN_S)
+        await self.reloader.close()
+        parts = [close_watch(seen.watch) for seen in self.board.seen.values()]
+        channels = self.outbox.channels.values()
+        await asyncio.gather(*parts, *(bounded_close(one.close(), f"channel {one.name}") for one in channels))
+        await bounded_close(self.lease.release(), "lease")
         log.info("stopped", action="stopped")
+
+    def lose(self, reason: str) -> None:
+        """The lease is lost: nothing new, what runs is cancelled and awaited, then `run` raises LeaseLost."""
+        self._lost = reason
+        self.shut_down()
+
+    def standing_by(self) -> bool:
+        """Another daemon holds the lease: it acts, records and tells."""
+        return isinstance(self.lease.state(), NotHolder)
+
+    def count(self, name: str) -> None:
+        """One more in a counter that faces and metrics show."""
+        self.counters[name] = self.counters.get(name, 0) + 1
+
+    @property
+    def store_trouble(self) -> str:
+        """Why nothing can be stored or read, as any loop has found; empty while the store works."""
+        kept = (seen.store_error for seen in self.board.seen.values())
+        driven = (response.store_trouble for response in self.responses.values())
+        return next((text for text in (self._begin_trouble, *driven, *kept) if text), "")
 
     def shut_down(self) -> None:
         """Begin the shutdown: no new act from this moment (P23)."""
@@ -167,9 +207,11 @@ class Daemon:
         """Start watching a target, or watch it anew."""
         name = watch.name
         seen = self.board.put(watch, why)
+        tracker = Tracker(self.board, name, self.store, self.pauses, self.clock, Finds(say=self.say))
         for watched in watch.signals:
             poller = Poller(self.board, name, watched, self.clock)
             poller.on_samples = self._on_samples
+            poller.look_again = tracker.refresh
             limit = max(LIMIT_S, 3 * watched.every_s) + watched.timeout_s
             self.supervisor.add(
                 f"poll {name}/{watched.signal.name}",
@@ -179,25 +221,19 @@ class Daemon:
             )
         if watch.platform is None:
             return
-        tracker = Tracker(self.board, name, self.store, self.pauses, self.clock, Finds(say=self.say))
-        tracker.armed_at_birth = not self.first_start or watch.policy.first_start == "act"
+        tracker.armed_at_birth = lambda: not self.first_start if self.begun else None
+        tracker.standby = self.standing_by
         self.supervisor.add(f"track {name}", tracker.run, limit_s=max(LIMIT_S, 3 * watch.track_every_s))
-        if name not in self.responses:
-            self.responses[name] = Response(self.means, name)
-            self.supervisor.add(
-                f"respond {name}",
-                self.responses[name].run,
-                limit_s=max(RESPONSE_LIMIT_S, watch.write_s + LIMIT_S),
-                essential=True,
-            )
+        response = self.responses.setdefault(name, Response(self.means, name))
+        self.supervisor.add(f"respond {name}", response.run, limit_s=RESPONSE_LIMIT_S, essential=True)
 
     async def remove(self, watch: Watch, *, keep_response: bool) -> None:
-        """Stop the loops of a target and close what they used; with `keep_response` its response goes on."""
+        """Stop the loops of a target and close what they used; with `keep_response` its response can go on later."""
+        await self.supervisor.remove(f"respond {watch.name}")
         for watched in watch.signals:
             await self.supervisor.remove(f"poll {watch.name}/{watched.signal.name}")
         await self.supervisor.remove(f"track {watch.name}")
         if not keep_response:
-            await self.supervisor.remove(f"respond {watch.name}")
             self.responses.pop(watch.name, None)
             self.board.remove(watch.name)
         await close_watch(watch)
@@ -205,6 +241,7 @@ class Daemon:
     def _on_samples(self, target: str, samples: Sequence[Sample]) -> None:
         seen = self.board.seen.get(target)
         self.cycle += 1
+        self.count("polls")
         if seen is None:
             return
         count_users(seen, tuple(samples))
@@ -212,80 +249,30 @@ class Daemon:
             self.responses[target].wake()
 
     def _writing(self) -> Mapping[str, str]:
-        """Incidents whose write is stored or under way, by target."""
-        return {
-            target: response.incident.partition("/")[2]
-            for target, response in self.responses.items()
-            if response.incident and response.stage in ("intended", "issued", "verifying")
-        }
+        """Acts whose write is stored or under way, by target."""
+        return {target: response.act for target, response in self.responses.items() if response.in_flight}
 
-    # -- care --------------------------------------------------------------------------------------------------------
-
-    async def _care(self, beat: Beat) -> None:
-        """The slow loop: lease, blind signals, ends of pauses, changed configuration file."""
-        windows = {pause.id for pause in self.pauses.windows if pausing.is_active(pause, self.clock.now())}
-        while True:
-            await self.lease.acquire()
-            windows = await self._look_at_pauses(windows)
-            await self._say_blind()
-            await self._say_suspicion()
-            await self.reloader.settle()
-            beat.mark()
-            await self.clock.sleep(CARE_S)
-
-    async def _look_at_pauses(self, windows: set[str]) -> set[str]:
-        """A pause that ran out re-arms what it covered (P5); people are reminded before the end."""
-        now = self.clock.now()
-        running = {pause.id for pause in self.pauses.windows if pausing.is_active(pause, now)}
-        for pause in self.pauses.windows:
-            if pause.id in windows - running:
-                await self.pause_ended(pause)
-        try:
-            for pause in await self.pauses.sweep():
-                await self.pause_ended(pause)
-            self.store_trouble = ""
-        except (StoreUnavailable, MalformedDocument) as error:
-            self.store_trouble = str(error)
-            return running
-        for pause in pausing.reminders(self.pauses.last or PauseRegister(), now):
-            await self.say(f"pause-ends/{pause.id}", "watchdog", f"soon ends: {pausing.describe(pause, now)}", "info")
-        return running
+    # -- telling -----------------------------------------------------------------------------------------------------
 
     async def pause_ended(self, pause: Pause) -> None:
         """Re-arm what it covered and tell."""
-        for target, seen in self.board.seen.items():
-            if pausing.covers(pause, target, seen.watch.policy.group):
-                self.board.rearm(target, f"the end of a pause ({pause.scope})")
-        text = f"pause of {pause.scope} by {pause.who} ended; {pause.suppressed} acts were suppressed"
-        await self.say(f"pause-ended/{pause.id}", "watchdog", text)
+        await self.carer.pause_ended(pause)
 
-    async def _say_blind(self) -> None:
-        """A signal that has been blind for its limit is told once, and again only after it could see."""
-        for target, seen in self.board.seen.items():
-            verdicts = seen.verdict.signals if seen.verdict else ()
-            for verdict in verdicts:
-                key = f"{target}/{verdict.signal}"
-                if verdict.health is not Health.BLIND:
-                    self._blind_said.discard(key)
-                    continue
-                since = verdict.blind_since if verdict.blind_since is not None else seen.fresh_from
-                if self.clock.now() - since >= seen.watch.policy.blind_after_s and key not in self._blind_said:
-                    self._blind_said.add(key)
-                    await self.say(f"blind/{key}/{since:.0f}", target, f"blind on {verdict.signal}: {verdict.sentence}")
-
-    async def _say_suspicion(self) -> None:
-        suspicion = self.gatherer.suspicion()
-        if suspicion.verdict and "suspect" not in self._blind_said:
-            self._blind_said.add("suspect")
-            await self.say(
-                f"suspect-self/{self.clock.now():.0f}", "watchdog", f"suspecting ourselves: {suspicion.sentence}"
-            )
-        elif suspicion.verdict is False:
-            self._blind_said.discard("suspect")
+    def applied(self, pause: Pause) -> bool:
+        """Every write that the pause covers is behind us: none passed the gate before it and is still under way."""
+        for target, response in self.responses.items():
+            seen = self.board.seen.get(target)
+            if seen is None or not pausing.covers(pause, target, seen.watch.policy.group):
+                continue
+            if response.deciding_since is not None and response.deciding_since <= pause.since:
+                return False
+        return True
 
     async def say(self, key: str, target: str, sentence: str, severity: str = "page") -> None:
-        """Owe a notice that belongs to no incident. Store trouble leaves it in the log."""
+        """Owe a notice that belongs to no incident, once a key. What cannot be stored is sent from memory."""
         log.warning(sentence, action="notice", target=target, key=key)
+        if self.standing_by():
+            return  # the holder says it
         notice = Notice(
             key=key,
             kind=key.partition("/")[0],
@@ -294,10 +281,7 @@ class Daemon:
             severity=severity,
             owed_at=self.clock.now(),
         )
-        try:
-            await self.outbox.owe(notice)
-        except StoreUnavailable as error:
-            log.error("a notice cannot be stored", action="notice_lost", key=key, reason=str(error))
+        await self.outbox.owe(notice)
 
     def report_of(self, incident: str) -> str:
         """Where the report of an incident lies, empty when it is unknown."""
@@ -314,11 +298,3 @@ def _gone(seen: Seen, signal: str) -> Callable[[str], None]:
         seen.gone[signal] = reason
 
     return gone
-
-
-async def close_watch(watch: Watch) -> None:
-    """Close the signals and the platform of a watch."""
-    for watched in watch.signals:
-        await watched.signal.close()
-    if watch.platform is not None:
-        await watch.platform.close()

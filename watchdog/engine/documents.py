@@ -11,14 +11,17 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from watchdog.model import MalformedDocument, from_document, to_document
-from watchdog.ports import Conflict, Store, StoreUnavailable
+from watchdog.model import JsonObject, MalformedDocument, from_document, to_document
+from watchdog.ports import Conflict, Store, Stored, StoreUnavailable
 
 R = TypeVar("R")
 T = TypeVar("T")
 
 TRIES = 8
 """Lost races in a row before we say that the store cannot be written now."""
+
+REMEMBERED = 512
+"""Decoded records kept at most."""
 
 ANSWER_S = 10.0
 """A store that does not answer within this is unavailable: whether a write happened is unknown, and is read later."""
@@ -40,18 +43,19 @@ class Documents(Generic[T]):
         """Keep the store and the record type."""
         self.store = store
         self._cls = cls
+        self._decoded: dict[str, tuple[JsonObject, T]] = {}
 
     async def read(self, key: str) -> T | None:
         """The record, None when known to be absent."""
         stored = await bounded(self.store.read(key))
-        return None if stored is None else from_document(self._cls, stored.document)
+        return None if stored is None else self._decode(stored)
 
     async def list(self, kind: str) -> tuple[list[T], list[str]]:
         """All readable records of `kind`, and the keys of those that are damaged."""
         records, damaged = [], []
         for stored in await bounded(self.store.list(kind)):
             try:
-                records.append(from_document(self._cls, stored.document))
+                records.append(self._decode(stored))
             except MalformedDocument:
                 damaged.append(stored.key)
         return records, damaged
@@ -64,7 +68,7 @@ class Documents(Generic[T]):
         """Read, change, compare-and-swap. A change that gives back None or the same record writes nothing."""
         for _ in range(TRIES):
             stored = await bounded(self.store.read(key))
-            before = None if stored is None else from_document(self._cls, stored.document)
+            before = None if stored is None else self._decode(stored)
             after = change(before)
             if after is None or after == before:
                 return before
@@ -79,7 +83,18 @@ class Documents(Generic[T]):
         raise StoreUnavailable(f"{key}: {TRIES} writes in a row were overtaken")
 
     async def delete(self, key: str) -> None:
-        """Delete whatever stands there. A lost race leaves the newer document alone."""
+        """Delete what stands there. Raises Conflict for a lost race: the newer document is left alone."""
         stored = await bounded(self.store.read(key))
         if stored is not None:
             await bounded(self.store.delete(key, stored.version))
+
+    def _decode(self, stored: Stored) -> T:
+        """The record of a document. The same document as last time is the same record: it is read anew, not decoded anew."""
+        known = self._decoded.get(stored.key)
+        if known is not None and known[0] == stored.document:
+            return known[1]
+        decoded = from_document(self._cls, stored.document)
+        if len(self._decoded) >= REMEMBERED:
+            self._decoded.pop(next(iter(self._decoded)))
+        self._decoded[stored.key] = (stored.document, decoded)
+        return decoded

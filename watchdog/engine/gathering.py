@@ -1,8 +1,9 @@
 """Gathering: fresh reads of everything that the gate looks at.
 
 Role: fills `safety.facts.GateFacts` before each pass of the gate. Neighbours: store (pauses, record), lease, platform,
-board. Guarantees: target, owner, history and preflight are read anew each time, each with its own deadline; what could
-not be read is None or a sentence, never a guess. Nothing here decides.
+board. Guarantees: target, owner, history, preflight and plan are read anew each time, each with its own deadline; the
+slow outside first (`outside`), then what binds at once - record, budget, pauses, lease (`gather`); what could not be read
+is None or a sentence, never a guess. Nothing here decides.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from watchdog.model import (
     Finding,
     Health,
     Incident,
-    MalformedDocument,
+    Instant,
+    Ownership,
+    Plan,
     Release,
     UnitRecord,
     WorkloadState,
@@ -49,10 +52,30 @@ MARGIN_S = 2.0
 """What a lease must have left beyond the write itself."""
 WRITE_S = 10.0
 
+FLIGHT = "in flight"
+"""Release names of an act that is under way and not yet booked: it counts in the budget of all."""
+
 _OWN_TERMS = ("bake", "first bad sample")
 """Terms that speak of this release alone; every other one that acquits it names a cause that others share."""
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What the platform says now. None = could not be found out."""
+
+    state: WorkloadState | None
+    trouble: str
+    owner: Ownership | None
+    history: Sequence[Release] | None
+    good: Release | None
+    good_sentence: str
+    far: bool
+    steps_back: int | None
+    preflight: tuple[Finding, ...] | None
+    hazards: tuple[HazardView, ...]
+    plan: Plan | None
 
 
 @dataclass
@@ -67,12 +90,24 @@ class Gatherer:
     reference: Callable[[], Sequence[bool | None]] = tuple
     sources_failing: Callable[[], float | None] = lambda: None
     shutting_down: bool = False
+    found_empty: bool = False
+    """The store held nothing when it was opened."""
     writing: Callable[[], Mapping[str, str]] = dict
-    """Targets with an incident whose write is under way: target -> incident id."""
+    """Targets whose write is under way: target -> name of the act (incident id, ``#``, opening)."""
     _records: Documents[UnitRecord] = field(init=False)
 
     def __post_init__(self) -> None:
         self._records = Documents(self.store, UnitRecord)
+
+    @property
+    def need_s(self) -> float:
+        """Seconds that a lease must have left for a write to begin."""
+        return WRITE_S / 2 + MARGIN_S
+
+    def may_write(self) -> bool:
+        """Looked at once more between the stored intent and the request: nothing begins on a lease that is going."""
+        state = self.lease.state()
+        return not self.shutting_down and isinstance(state, Held) and state.remaining > self.need_s
 
     def write_deadline(self, wanted_s: float) -> float:
         """Seconds a request may take: never more than the lease has left, less the margin."""
@@ -80,18 +115,29 @@ class Gatherer:
         left = state.remaining - MARGIN_S if isinstance(state, Held) else 0.0
         return max(0.5, min(wanted_s, left))
 
-    async def gather(self, seen: Seen, incident: Incident) -> GateFacts:
-        """All facts of one pass, read now. Raises StoreUnavailable when the unit's record cannot be read."""
-        policy, now = seen.watch.policy, self.clock.now()
-        state, trouble = await self._state(seen)
-        unit = incident.units[0]
-        record = await self._record(seen, incident)
-        owner, history = await asyncio.gather(
-            self._ask(lambda: _platform(seen).detect_owner()), self._ask(lambda: _platform(seen).history())
+    async def outside(self, seen: Seen, incident: Incident) -> Outside:
+        """Everything slow, with the plan that would be written. Raises StoreUnavailable."""
+        (state, trouble), owner, history, record = await asyncio.gather(
+            self._state(seen),
+            self._ask(lambda: _platform(seen).detect_owner()),
+            self._ask(lambda: _platform(seen).history()),
+            self._record(seen, incident),
         )
-        pauses = await self.pauses.read(policy.target, policy.group)
         good, words, far, back = self._good(record, incident, history, seen)
-        preflight = await self._preflight(seen, good)
+        preflight, hazards, (plan, no_road) = await asyncio.gather(
+            self._preflight(seen, good), self._hazards(seen, incident, good), self._plan(seen, state, good, incident)
+        )
+        if no_road is not None and preflight is not None:
+            preflight = (*preflight, no_road)
+        return Outside(state, trouble, owner, history, good, words, far, back, preflight, hazards, plan)
+
+    async def gather(self, seen: Seen, incident: Incident, outside: Outside | None = None) -> GateFacts:
+        """All facts of one pass; what binds at once is read last. Raises StoreUnavailable."""
+        found = outside or await self.outside(seen, incident)
+        policy = seen.watch.policy
+        record, fleet = await asyncio.gather(self._record(seen, incident), self._fleet_acts(policy.target))
+        pauses = await self.pauses.read(policy.target, policy.group)
+        now = self.clock.now()
         bake = ledger.in_bake(record, incident.blamed.fingerprint, now, policy)
         return GateFacts(
             policy=policy,
@@ -100,22 +146,22 @@ class Gatherer:
             poll_s=seen.watch.slowest_s,
             pauses=pauses,
             leadership=self.leadership(),
-            need_s=WRITE_S / 2 + MARGIN_S,
-            state=state,
-            state_error=trouble,
-            owner=owner,
+            need_s=self.need_s,
+            state=found.state,
+            state_error=found.trouble,
+            owner=found.owner,
             blamed=record.release(incident.blamed.fingerprint) or incident.blamed,
             in_bake=bake[0],
             bake_sentence=bake[1],
-            blame=self._blame(seen, incident, record, bake),
-            good=good,
-            good_sentence=words,
-            good_far=far,
-            steps_back=back,
-            preflight=preflight,
-            hazards=await self._hazards(seen, incident, good),
+            blame=self._blame(seen, incident, record, bake, now),
+            good=found.good,
+            good_sentence=found.good_sentence,
+            good_far=found.far,
+            steps_back=found.steps_back,
+            preflight=found.preflight,
+            hazards=found.hazards,
             record=record,
-            fleet_acts=await self._fleet_acts(),
+            fleet_acts=fleet,
             in_flight=self._in_flight(policy.target, policy.group, incident.id),
             suspect=self.suspicion(),
             approvals=incident.approvals,
@@ -127,10 +173,10 @@ class Gatherer:
             wrote=incident.wrote,
             incident=incident.id,
             armed=record.armed,
-            store_found_empty=await self.store.found_empty(),
+            store_found_empty=self.found_empty,
             shutting_down=self.shutting_down,
             store_ok=True,
-            target_known=policy.target in self.board.seen and unit.target == policy.target,
+            target_known=policy.target in self.board.seen and incident.units[0].target == policy.target,
             manual=incident.manual,
         )
 
@@ -176,6 +222,22 @@ class Gatherer:
         except (Unavailable, TimeoutError):
             return None
 
+    async def _plan(
+        self, seen: Seen, state: WorkloadState | None, good: Release | None, incident: Incident
+    ) -> tuple[Plan | None, Finding | None]:
+        """The plan on fresh state, or why there is none. One whose first step was written is kept to its end."""
+        if incident.step > 0:
+            return incident.plan, None
+        if state is None or good is None or state.release.fingerprint == good.fingerprint:
+            return None, None
+        try:
+            async with asyncio.timeout(READ_S):
+                return await _platform(seen).plan(state, good, incident.id), None
+        except ValueError as error:
+            return None, Finding(name="plan", sentence=f"no road leads there: {error}", blocks=True)
+        except (Unavailable, TimeoutError) as error:
+            return None, Finding(name="plan", sentence=f"the way back could not be read: {error}", unknown=True)
+
     async def _preflight(self, seen: Seen, good: Release | None) -> tuple[Finding, ...] | None:
         if good is None:
             return None
@@ -195,9 +257,11 @@ class Gatherer:
         choice = ledger.last_known_good(record, self.clock.now(), seen.watch.policy, history)
         return choice.release, choice.sentence, choice.far, choice.steps_back
 
-    def _blame(self, seen: Seen, incident: Incident, record: UnitRecord, bake: tuple[bool, str]) -> BlameView:
+    def _blame(
+        self, seen: Seen, incident: Incident, record: UnitRecord, bake: tuple[bool, str], now: Instant
+    ) -> BlameView:
         blamed, context = record.release(incident.blamed.fingerprint) or incident.blamed, self.board.context(seen)
-        now, policy = self.clock.now(), seen.watch.policy
+        policy = seen.watch.policy
         live = None if seen.judgement is None else old_instances(seen.judgement, seen.verdict, context, now)
         found: Blame = blame(
             BlameFacts(
@@ -236,20 +300,27 @@ class Gatherer:
             return [HazardView(hazard=reader.name, present=None, sentence=f"{reader.name} could not be asked")]
         return [HazardView(hazard=fact.hazard, present=fact.present, sentence=fact.sentence) for fact in facts]
 
-    async def _fleet_acts(self) -> tuple[Act, ...]:
-        try:
-            records, _ = await self._records.list("unit")
-        except MalformedDocument as error:
-            raise StoreUnavailable(str(error)) from error
-        return tuple(act for record in records for act in record.acts)
+    async def _fleet_acts(self, target: str) -> tuple[Act, ...]:
+        """Acts on all targets, with those of other targets that are under way and not yet booked."""
+        records, damaged = await self._records.list("unit")
+        if damaged:
+            raise StoreUnavailable(f"{damaged[0]} cannot be read, so how many rollbacks there were is not known")
+        booked = tuple(act for record in records for act in record.acts)
+        known = {act.incident for act in booked}
+        under_way = tuple(
+            Act(at=self.clock.now(), incident=name, from_release=FLIGHT, to_release=FLIGHT)
+            for other, name in self.writing().items()
+            if other != target and name not in known
+        )
+        return (*booked, *under_way)
 
     def _in_flight(self, target: str, group: str, incident: str) -> tuple[str, ...]:
         found = []
-        for other, key in self.writing().items():
-            seen = self.board.seen.get(other)
+        for other, name in self.writing().items():
+            seen, others = self.board.seen.get(other), name.partition("#")[0]
             same_group = bool(group) and seen is not None and seen.watch.policy.group == group
-            if key != incident and (other == target or same_group):
-                found.append(key)
+            if others != incident and (other == target or same_group):
+                found.append(others)
         return tuple(found)
 
 

@@ -2,22 +2,23 @@
 
 Role: sends what incidents owe, and notices that belong to no incident (``outbox/...``). Neighbours: `safety.machine` owes,
 `ports.Channel` delivers. Guarantees: "sent" is recorded only after sending; a channel that hangs or fails delays neither
-the others nor any response; retried with back-off, honouring Retry-After, given up loudly after `GIVE_UP` tries.
-Not guaranteed: exactly once - after a crash between delivery and record a notice arrives twice.
+the others nor any response; retried with back-off per channel, honouring Retry-After, given up loudly after `GIVE_UP`
+tries. What was delivered but cannot be recorded (a full disk) is not delivered again by this process; what cannot be
+stored is sent from memory. Not guaranteed: exactly once - after a crash between delivery and record a notice arrives twice.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from watchdog.engine.documents import Documents
 from watchdog.engine.supervisor import Beat
-from watchdog.model import Incident, Instant, Notice, instant
-from watchdog.ports import Channel, Clock, DeliveryFailed, Store, StoreUnavailable
+from watchdog.model import Incident, MalformedDocument, Notice, instant
+from watchdog.ports import Channel, Clock, Conflict, DeliveryFailed, Store, StoreUnavailable
 
 TICK_S = 0.5
 SWEEP_S = 60.0
@@ -25,6 +26,12 @@ SWEEP_S = 60.0
 DELIVER_S = 15.0
 FIRST_S, MOST_S = 2.0, 300.0
 GIVE_UP = 12
+KEEP_S = 30 * 86_400.0
+"""Sent notices outside incidents stay in the store for so long."""
+MEMORY = "memory/"
+"""Keys of notices that could not be stored."""
+
+Merge = Callable[[Notice], Notice]
 
 log = structlog.get_logger("watchdog.outbox")
 
@@ -34,13 +41,37 @@ def backoff(attempts: int) -> float:
     return min(MOST_S, FIRST_S * 2.0 ** max(0, attempts - 1))
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Owed:
-    """Where one notice lies."""
+    """Where one notice lies: document key, and the incident it belongs to."""
 
     key: str
     notice: Notice
     incident: Incident | None
+
+
+@dataclass
+class _Delivery:
+    """How far one channel has come with one notice."""
+
+    attempts: int = 0
+    not_before: float = float("-inf")
+    """Monotonic moment of the next try."""
+    delivered: bool = False
+    """Delivered, though not yet recorded."""
+    error: str = ""
+    given_up: bool = False
+
+
+@dataclass
+class _State:
+    """What this process remembers: nothing here is needed after a restart."""
+
+    owed: dict[str, list[_Owed]] = field(default_factory=dict)
+    deliveries: dict[tuple[str, str, str], _Delivery] = field(default_factory=dict)
+    """By document key, notice key, channel."""
+    dirty: set[str] = field(default_factory=set)
+    swept: float = float("-inf")
 
 
 class Outbox:
@@ -52,83 +83,111 @@ class Outbox:
         self._loose = Documents(store, Notice)
         self._clock = clock
         self.channels = dict(channels)
-        self._dirty: set[str] = set()
+        self.standby: Callable[[], bool] = lambda: False
+        """Another daemon holds the lease: it sends what is stored, we only what we could not store."""
         self._busy: dict[str, asyncio.Task[None]] = {}
-        self._owed: dict[str, list[_Owed]] = {}
-        self._swept = float("-inf")
+        self._state = _State()
         self.last_error = ""
 
     def touched(self, key: str) -> None:
         """A document may owe notices: look at it with the next tick."""
-        self._dirty.add(key)
+        self._state.dirty.add(key)
 
     async def owe(self, notice: Notice) -> None:
-        """Owe a notice outside incidents, once per key."""
+        """Owe a notice outside incidents, once per key. What cannot be stored is owed in memory."""
         loose = replace(notice, channels=notice.channels or tuple(self.channels))
-        await self._loose.change(f"outbox/{notice.key}", lambda there: there or loose)
+        try:
+            await self._loose.change(f"outbox/{notice.key}", lambda there: there or loose)
+        except StoreUnavailable as error:
+            self.last_error = f"store: {error}"
+            key = MEMORY + notice.key
+            self._state.owed.setdefault(key, [_Owed(key, loose, None)])
+            return
         self.touched(f"outbox/{notice.key}")
 
     @property
     def depth(self) -> int:
         """Notices still to be delivered by somebody."""
-        return sum(len(entries) for entries in self._owed.values())
+        return sum(len(entries) for entries in self._state.owed.values())
 
     async def run(self, beat: Beat) -> None:
-        """Send for ever; ends with its deliveries cancelled."""
-        try:
-            while True:
-                await self.tick()
-                beat.mark()
-                await self._clock.sleep(TICK_S)
-        finally:
-            for task in self._busy.values():
-                task.cancel()
-            await asyncio.gather(*self._busy.values(), return_exceptions=True)
+        """Send for ever. Deliveries go on when this loop is started anew; `drain` ends them."""
+        while True:
+            await self.tick()
+            beat.mark()
+            await self._clock.sleep(TICK_S)
 
     async def tick(self) -> None:
-        """Learn what is owed, and start one delivery per free channel."""
+        """Learn what is owed, and start one delivery per free channel. What is known is sent without the store too."""
         try:
             await self._learn()
         except StoreUnavailable as error:
             self.last_error = f"store: {error}"
-            return
-        now = self._clock.now()
         for name, channel in self.channels.items():
             if name in self._busy and not self._busy[name].done():
                 continue
-            due = self._due(name, now)
+            due = self._due(name)
             if due is not None:
-                self._busy[name] = asyncio.create_task(self._deliver(name, channel, due), name=f"deliver {name}")
+                self._busy[name] = asyncio.create_task(self._serve(name, channel, due), name=f"deliver {name}")
 
     async def drain(self, seconds: float) -> None:
-        """Send what is due, for at most `seconds`: at shutdown."""
+        """At shutdown: send what is due, for at most `seconds`, then cancel what still hangs."""
         end = self._clock.monotonic() + seconds
         while self._clock.monotonic() < end:
             await self.tick()
-            busy = [task for task in self._busy.values() if not task.done()]
-            if not busy and all(self._due(name, self._clock.now()) is None for name in self.channels):
-                return
+            if not self._hanging() and all(self._due(name) is None for name in self.channels):
+                break
             await self._clock.sleep(0.05)
+        hanging = self._hanging()
+        for task in hanging:
+            task.cancel()
+        if hanging:
+            await asyncio.wait(hanging, timeout=1.0)
 
-    def _due(self, channel: str, now: Instant) -> _Owed | None:
-        for entries in self._owed.values():
+    def _hanging(self) -> list[asyncio.Task[None]]:
+        return [task for task in self._busy.values() if not task.done()]
+
+    # -- what is owed ------------------------------------------------------------------------------------------------
+
+    def _due(self, channel: str) -> _Owed | None:
+        now, standby = self._clock.monotonic(), self.standby()
+        for key, entries in self._state.owed.items():
+            if standby and not key.startswith(MEMORY):
+                continue
             for owed in entries:
-                waits = owed.notice.next_attempt is not None and owed.notice.next_attempt > now
-                if channel in owed.notice.channels and not waits:
+                if channel in owed.notice.channels and self._delivery(owed, channel).not_before <= now:
                     return owed
         return None
 
+    def _delivery(self, owed: _Owed, channel: str) -> _Delivery:
+        return self._state.deliveries.setdefault((owed.key, owed.notice.key, channel), _Delivery())
+
     async def _learn(self) -> None:
-        if self._clock.monotonic() - self._swept >= SWEEP_S:
+        state = self._state
+        if self._clock.monotonic() - state.swept >= SWEEP_S:
             for record in (await self._incidents.list("incident"))[0]:
-                self._dirty.add(record.key)
+                state.dirty.add(record.key)
             for notice in (await self._loose.list("outbox"))[0]:
-                self._dirty.add(f"outbox/{notice.key}")
-            self._swept = self._clock.monotonic()
-        while self._dirty:
-            key = next(iter(self._dirty))
-            await self._read(key)
-            self._dirty.discard(key)
+                await self._sweep(notice)
+            state.swept = self._clock.monotonic()
+        while state.dirty:
+            key = next(iter(state.dirty))
+            try:
+                await self._read(key)
+            except MalformedDocument as error:
+                log.error("notices cannot be read", action="outbox_damaged", key=key, reason=str(error))
+            state.dirty.discard(key)
+
+    async def _sweep(self, notice: Notice) -> None:
+        """What was sent long ago is forgotten; until then its key keeps it from being owed twice."""
+        key = f"outbox/{notice.key}"
+        if notice.channels or self._clock.now() - notice.owed_at < KEEP_S:
+            self._state.dirty.add(key)
+            return
+        try:
+            await self._loose.delete(key)
+        except Conflict:
+            self._state.dirty.add(key)
 
     async def _read(self, key: str) -> None:
         found: list[_Owed] = []
@@ -138,60 +197,95 @@ class Outbox:
         else:
             incident = await self._incidents.read(key)
             found = [_Owed(key, notice, incident) for notice in (incident.notices if incident else ())]
-        owed = [entry for entry in found if self._open(entry.notice)]
+        self._keep(key, found)
+
+    def _keep(self, key: str, found: list[_Owed]) -> None:
+        owed = [entry for entry in found if any(name in self.channels for name in entry.notice.channels)]
         if owed:
-            self._owed[key] = owed
-        else:
-            self._owed.pop(key, None)
+            self._state.owed[key] = owed
+            return
+        self._state.owed.pop(key, None)
+        for known in [known for known in self._state.deliveries if known[0] == key]:
+            del self._state.deliveries[known]
 
-    def _open(self, notice: Notice) -> bool:
-        return not notice.dead and any(name in self.channels for name in notice.channels)
+    # -- one delivery ------------------------------------------------------------------------------------------------
 
-    async def _deliver(self, name: str, channel: Channel, owed: _Owed) -> None:
-        now = self._clock.now()
+    async def _serve(self, name: str, channel: Channel, owed: _Owed) -> None:
+        """Deliver unless that is done, then record it. Trouble sets the time of the next try."""
+        delivery = self._delivery(owed, name)
+        if not delivery.delivered and not delivery.given_up:
+            await self._deliver(name, channel, owed, delivery)
+        try:
+            await self._record(owed, name, delivery)
+        except (StoreUnavailable, MalformedDocument) as error:
+            self.last_error = f"store: {error}"
+            delivery.not_before = max(delivery.not_before, self._clock.monotonic() + FIRST_S)
+
+    async def _deliver(self, name: str, channel: Channel, owed: _Owed, delivery: _Delivery) -> None:
         try:
             async with asyncio.timeout(DELIVER_S):
                 await channel.deliver(owed.notice, owed.incident)
         except TimeoutError:
-            outcome = self._failed(owed.notice, f"{name}: no answer within {DELIVER_S:g} s", None, permanent=False)
+            self._failed(owed, delivery, f"{name}: no answer within {DELIVER_S:g} s")
         except DeliveryFailed as error:
-            outcome = self._failed(owed.notice, f"{name}: {error}", error.retry_after, permanent=error.permanent)
+            self._failed(owed, delivery, f"{name}: {error}", error.retry_after, permanent=error.permanent)
+        except Exception as error:
+            log.exception("channel failed, this is a bug", action="channel_failed", channel=name)
+            self._failed(owed, delivery, f"{name}: its own code failed: {type(error).__name__}")
         else:
-            left = tuple(entry for entry in owed.notice.channels if entry != name)
-            outcome = replace(owed.notice, channels=left, sent_at=owed.notice.sent_at or now)
-        try:
-            await self._record(owed, name, outcome)
-        except StoreUnavailable as error:
-            self.last_error = f"store: {error}"
-        self.touched(owed.key)
+            delivery.delivered = True
 
-    def _failed(self, notice: Notice, reason: str, retry_after: float | None, *, permanent: bool) -> Notice:
-        self.last_error = reason
-        attempts = notice.attempts + 1
-        dead = permanent or attempts >= GIVE_UP
-        level = log.error if dead else log.warning
+    def _failed(
+        self,
+        owed: _Owed,
+        delivery: _Delivery,
+        reason: str,
+        retry_after: float | None = None,
+        *,
+        permanent: bool = False,
+    ) -> None:
+        self.last_error = delivery.error = reason
+        delivery.attempts += 1
+        delivery.given_up = permanent or delivery.attempts >= GIVE_UP
+        level = log.error if delivery.given_up else log.warning
         level(
-            "notice not delivered", action="notice_failed", key=notice.key, reason=reason, attempts=attempts, dead=dead
+            "notice not delivered",
+            action="notice_failed",
+            key=owed.notice.key,
+            reason=reason,
+            attempts=delivery.attempts,
+            given_up=delivery.given_up,
         )
-        wait = retry_after if retry_after is not None else backoff(attempts)
-        after = instant(self._clock.now() + wait)
-        return replace(notice, attempts=attempts, next_attempt=after, last_error=reason, dead=dead)
+        wait = backoff(delivery.attempts) if retry_after is None else min(retry_after, 10 * MOST_S)
+        delivery.not_before = self._clock.monotonic() + wait
 
-    async def _record(self, owed: _Owed, channel: str, outcome: Notice) -> None:
+    async def _record(self, owed: _Owed, channel: str, delivery: _Delivery) -> None:
+        """What became of it, merged into the document as it stands now: another channel may have recorded its part."""
+        now = self._clock.now()
+
         def merge(there: Notice) -> Notice:
-            """Another channel may have recorded its part meanwhile."""
-            delivered = channel not in outcome.channels
-            left = tuple(entry for entry in there.channels if not (delivered and entry == channel))
-            return replace(outcome, channels=left)
+            done = delivery.delivered or delivery.given_up
+            left = tuple(entry for entry in there.channels if not (done and entry == channel))
+            changed = replace(there, channels=left, dead=there.dead or delivery.given_up)
+            if delivery.error and not delivery.delivered:
+                wait = max(0.0, delivery.not_before - self._clock.monotonic())
+                later = instant(now + wait)
+                changed = replace(changed, attempts=there.attempts + 1, last_error=delivery.error, next_attempt=later)
+            return replace(changed, sent_at=there.sent_at or now) if delivery.delivered else changed
 
-        if owed.incident is None:
+        if owed.key.startswith(MEMORY):
+            there = self._state.owed.get(owed.key, [owed])[0]
+            self._keep(owed.key, [replace(there, notice=merge(there.notice))])
+        elif owed.incident is None:
             await self._loose.change(owed.key, lambda there: merge(there) if there else None)
-            return
+        else:
+            await self._incidents.change(owed.key, lambda incident: _merged(incident, owed.notice.key, merge))
+        if not owed.key.startswith(MEMORY):
+            self.touched(owed.key)
 
-        def change(incident: Incident | None) -> Incident | None:
-            if incident is None:
-                return None
-            notices = tuple(merge(n) if n.key == outcome.key else n for n in incident.notices)
-            return replace(incident, notices=notices)
 
-        await self._incidents.change(owed.key, change)
+def _merged(incident: Incident | None, key: str, merge: Merge) -> Incident | None:
+    if incident is None:
+        return None
+    notices = tuple(merge(notice) if notice.key == key else notice for notice in incident.notices)
+    return replace(incident, notices=notices)

@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
 from watchdog.engine.board import Board, WatchedSignal
 from watchdog.engine.supervisor import Beat
-from watchdog.model import Sample, Unknown
+from watchdog.model import Counts, Sample, Unknown
 from watchdog.ports import Clock, PollContext
 
 STALL = 3.0
 """A cycle longer than this many intervals (and `STALL_S`) is our own stall, not the service's."""
 STALL_S = 10.0
+LOOK_S = 2.0
+"""Deadline of the look at the platform after an instance failed."""
 LATE = 0.05
 """A poll is on time when it starts within this share of its interval."""
 
@@ -41,6 +43,8 @@ class Poller:
         """Poll `watched` for `target`."""
         self._board, self._target, self._watched, self._clock = board, target, watched, clock
         self.on_samples: Callable[[str, Sequence[Sample]], None] = lambda *_: None
+        self.look_again: Callable[[], Awaitable[object]] | None = None
+        """Reads the platform anew: an instance that failed may have been replaced since the last read."""
 
     async def run(self, beat: Beat) -> None:
         """Poll for ever."""
@@ -54,6 +58,7 @@ class Poller:
             self._watch_ourselves(began, due, last)
             last = began
             samples = await self.poll()
+            await self._look_again(samples)
             self._board.take(self._target, samples)
             self.on_samples(self._target, samples)
             beat.mark()
@@ -93,6 +98,17 @@ class Poller:
             )
             reason = f"the signal's own code failed: {type(error).__name__}"
         return (Sample(signal=signal.name, start=begin, end=self._clock.now(), reading=Unknown(reason=reason)),)
+
+    async def _look_again(self, samples: Sequence[Sample]) -> None:
+        """A failing instance is judged by what the platform says of it now: a rollout's leaving pods refuse connections."""
+        failed = any(s.instance and isinstance(s.reading, Counts) and s.reading.bad for s in samples)
+        if self.look_again is None or not failed:
+            return
+        try:
+            async with asyncio.timeout(LOOK_S):
+                await self.look_again()
+        except TimeoutError:
+            log.info("no fresh look at the platform", action="no_look", target=self._target)
 
     def _context(self) -> PollContext:
         seen = self._board.seen.get(self._target)

@@ -2,8 +2,9 @@
 
 Role: runs all loops of the daemon. Neighbours: `engine.daemon` adds them; `web` shows `loops()`.
 Guarantees: a loop that raises or returns is noticed at once and logged; one that makes no progress within its limit is
-cancelled and started again, `RESTARTS` times, and then given up, loudly, by its own `on_gone`; an essential loop that is
-given up ends the run. A loop that ignores cancellation is abandoned after `PATIENCE_S`, never awaited for ever.
+cancelled and started again, `RESTARTS` times in a row, and then given up, loudly, by its own `on_gone`; an essential loop
+that is given up ends the run. A loop that ignores cancellation is abandoned after `PATIENCE_S`, never awaited for ever,
+and keeps nobody else waiting. Being started again is no progress: liveness looks at real progress only.
 Not guaranteed: anything when the event loop itself stands still; `lag` shows that, and `/healthz` fails by it.
 """
 
@@ -21,6 +22,8 @@ from watchdog.ports import Clock
 RESTARTS = 3
 PATIENCE_S = 5.0
 CHECK_S = 1.0
+FORGIVE_S = 600.0
+"""A loop that ran well for so long after a restart has all its restarts again."""
 STANDSTILL_S = 60.0
 """Liveness fails when the engine, a response or the event loop stands still for this long (design table)."""
 
@@ -58,10 +61,16 @@ class Loop:
     on_gone: Callable[[str], None]
     beat: Beat
     task: asyncio.Task[None] | None = None
+    started_at: float = 0.0
     restarts: int = 0
     gone: str = ""
     last_error: str = ""
     stuck: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds without progress since it was last started."""
+        return min(self.beat.age, self.beat.clock.monotonic() - self.started_at)
 
 
 class LoopGivenUp(RuntimeError):
@@ -104,18 +113,17 @@ class Supervisor:
         return name in self._loops
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run until `stop`. Raises LoopGivenUp when an essential loop is lost. Ends every loop it owns."""
+        """Run until `stop`. Raises LoopGivenUp when an essential loop is lost. The loops go on until `end`."""
         self._started = True
         self._tick = self._clock.monotonic()
-        try:
-            for loop in list(self._loops.values()):
-                self._start(loop)
-            while not stop.is_set():
-                await self._wait(stop)
-                for loop in list(self._loops.values()):
-                    await self._look_after(loop)
-        finally:
-            await self.end()
+        for loop in list(self._loops.values()):
+            self._start(loop)
+        while not stop.is_set():
+            await self._wait(stop)
+            looks = [self._look_after(loop) for loop in list(self._loops.values()) if self._needs_care(loop)]
+            for found in await asyncio.gather(*looks, return_exceptions=True):
+                if isinstance(found, BaseException):
+                    raise found
 
     async def end(self) -> None:
         """Cancel and await every loop."""
@@ -132,6 +140,7 @@ class Supervisor:
                 "essential": loop.essential,
                 "restarts": loop.restarts,
                 "state": "gone" if loop.gone else "late" if loop.beat.age > loop.limit_s else "on_time",
+                "why": loop.gone,
                 "error": loop.last_error,
             }
             for loop in self._loops.values()
@@ -155,7 +164,7 @@ class Supervisor:
         self.lag = max(0.0, self._tick - before - CHECK_S)
 
     def _start(self, loop: Loop) -> None:
-        loop.beat.mark()
+        loop.started_at = self._clock.monotonic()
         loop.task = asyncio.create_task(self._guard(loop), name=loop.name)
 
     async def _guard(self, loop: Loop) -> None:
@@ -171,17 +180,22 @@ class Supervisor:
             loop.last_error = "returned, though it should run for ever"
             log.error("loop returned, this is a bug", action="loop_returned", loop=loop.name)
 
-    async def _look_after(self, loop: Loop) -> None:
+    def _needs_care(self, loop: Loop) -> bool:
         if loop.gone or loop.task is None:
-            return
-        if loop.task.done():
+            return False
+        return loop.task.done() or loop.silent_s > loop.limit_s
+
+    async def _look_after(self, loop: Loop) -> None:
+        if loop.task is not None and loop.task.done():
             reason = loop.last_error or "cancelled from outside"
-        elif loop.beat.age > loop.limit_s:
-            reason = f"no progress for {loop.beat.age:.0f} s (limit {loop.limit_s:.0f} s)"
+        else:
+            reason = f"no progress for {loop.silent_s:.0f} s (limit {loop.limit_s:.0f} s)"
             log.warning("loop hangs", action="loop_hangs", loop=loop.name, reason=reason)
             await self._cancel(loop)
-        else:
-            return
+        if self._loops.get(loop.name) is not loop or not self._started:
+            return  # removed while its end was awaited
+        if self._clock.monotonic() - loop.started_at > max(FORGIVE_S, 3 * loop.limit_s):
+            loop.restarts = 0
         if loop.restarts < RESTARTS:
             loop.restarts += 1
             self._start(loop)

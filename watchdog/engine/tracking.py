@@ -1,7 +1,7 @@
 """Release tracking: what runs now, since when, and what it has earned.
 
 Role: one loop per target reads the platform and keeps the unit's record in the store. Neighbours: `ports.Platform`,
-`judgement.ledger` (pure), `engine.board`. Guarantees: a new release re-arms the judgement and begins its bake; bake is
+`judgement.ledger` (pure), `engine.board`. Guarantees: a new release begins its bake; bake is
 credited only for time that was really watched; a condemned release that comes back is said once. Not guaranteed: that a
 release shorter than one read was seen.
 """
@@ -41,13 +41,18 @@ class Tracker:
     """The loop of one target."""
 
     def __init__(self, board: Board, target: str, store: Store, pauses: PauseBook, clock: Clock, finds: Finds) -> None:
-        """Track `target`; `first_start` = the store was found empty."""
+        """Track `target`."""
         self._board, self._target, self._clock = board, target, clock
         self._documents = Documents(store, UnitRecord)
         self._pauses = pauses
         self._finds = finds
-        self.armed_at_birth = False
-        """Whether a unit seen for the first time may be acted on at once (not after a first start on an empty store)."""
+        self.armed_at_birth: Callable[[], bool | None] = lambda: False
+        """Whether a unit seen for the first time may be acted on at once (not after a first start on an empty store).
+
+        None = the store could not be asked yet: no unit is born before it is known.
+        """
+        self.standby: Callable[[], bool] = lambda: False
+        """Another daemon holds the lease and keeps the record: it is only read here."""
 
     async def run(self, beat: Beat) -> None:
         """Read for ever."""
@@ -64,10 +69,19 @@ class Tracker:
             return
         try:
             await self._keep(seen, state)
+            seen.store_error = ""
         except (StoreUnavailable, MalformedDocument) as error:
-            log.warning(
-                "the ledger cannot be kept", action="ledger_unavailable", target=self._target, reason=str(error)
-            )
+            if not seen.store_error:
+                log.warning(
+                    "the ledger cannot be kept", action="ledger_unavailable", target=self._target, reason=str(error)
+                )
+            seen.store_error = str(error)
+
+    async def refresh(self) -> None:
+        """One read for the board alone, between two looks; the ledger follows with the next look."""
+        seen = self._board.seen.get(self._target)
+        if seen is not None:
+            await self.read_state(seen)
 
     async def read_state(self, seen: Seen) -> WorkloadState | None:
         """One read of the platform within its deadline. None = could not be read; the board says why."""
@@ -86,18 +100,24 @@ class Tracker:
         before = seen.state.release.fingerprint if seen.state else None
         seen.state, seen.state_error, seen.state_at = state, "", self._clock.monotonic()
         if before is not None and before != state.release.fingerprint:
-            self._board.rearm(self._target, f"a new release: {state.release.label}")
+            log.info("another release runs", action="released", target=self._target, release=state.release.label)
+            self._board.released(self._target)
         return state
 
     async def _keep(self, seen: Seen, state: WorkloadState) -> None:
+        if self.standby():
+            seen.record, seen.credited_at = await self._documents.read(state.unit.key), None
+            return
         now, policy = self._clock.now(), seen.watch.policy
         said: list[str] = []
         fought: list[str] = []
         credit = await self._credit_due(seen)
 
-        def change(record: UnitRecord | None) -> UnitRecord:
+        def change(record: UnitRecord | None) -> UnitRecord | None:
             said.clear()
             known = record or self._born(state.unit)
+            if known is None:
+                return None
             known, sentences = ledger.observe(known, state, now, policy)
             said.extend(sentences)
             fought[:] = [entry for entry in known.fought if record is None or entry not in record.fought]
@@ -126,8 +146,9 @@ class Tracker:
         clean = not seen.in_episode and (current is None or current.grade is not Grade.CONDEMNED)
         return ledger.count_minutes(known, tuple(seen.uncounted), now, baseline=clean)
 
-    def _born(self, unit: UnitRef) -> UnitRecord:
-        return UnitRecord(unit=unit, first_seen=self._clock.now(), armed=self.armed_at_birth)
+    def _born(self, unit: UnitRef) -> UnitRecord | None:
+        armed = self.armed_at_birth()
+        return None if armed is None else UnitRecord(unit=unit, first_seen=self._clock.now(), armed=armed)
 
     async def _credit_due(self, seen: Seen) -> tuple[float, int | None] | None:
         """(watched seconds, user events or None) since the last credit; None = not yet due."""
@@ -139,6 +160,7 @@ class Tracker:
         if passed < min(CREDIT_S, seen.watch.policy.bake_s / 4):
             return None
         seen.credited_at = now
+        passed = min(passed, 3 * max(CREDIT_S, seen.watch.track_every_s))  # what we slept through was not watched
         blind = seen.verdict is None or seen.verdict.health is Health.BLIND
         paused = await self._pauses.read(self._target, seen.watch.policy.group)
         watched = 0.0 if blind or not paused.readable or paused.active else passed

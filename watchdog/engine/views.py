@@ -22,7 +22,7 @@ from watchdog.model import (
     iso,
     to_document,
 )
-from watchdog.ports import Held, NotHolder
+from watchdog.ports import Held, LeaseState, LeaseUnknown, NotHolder
 from watchdog.safety import pausing
 
 if TYPE_CHECKING:
@@ -36,24 +36,30 @@ def status(daemon: Daemon) -> JsonObject:
     now = daemon.clock.now()
     lease = daemon.lease.state()
     pauses = _running(daemon, now)
+    trouble = daemon.store_trouble or daemon.register_trouble or daemon.pauses.trouble
     return {
         "at": iso(now),
         "mode": daemon.setup.mode,
         "headline": headline(daemon, pauses),
         "cycle": daemon.cycle,
-        "leader": {"held": isinstance(lease, Held), "sentence": daemon.gatherer.leadership().sentence},
+        "leader": {"held": _held(lease), "sentence": daemon.gatherer.leadership().sentence},
         "config": {
             "hash": daemon.loaded.hash,
             "loaded_at": iso(daemon.loaded.at),
             "error": daemon.loaded.error,
             "reload_failed": daemon.loaded.failed,
         },
-        "store": {"ok": not daemon.store_trouble, "sentence": daemon.store_trouble},
+        "store": {"ok": not trouble, "sentence": trouble},
         "outbox": {"depth": daemon.outbox.depth, "last_error": daemon.outbox.last_error},
         "targets": [row(daemon, seen, pauses, now) for seen in daemon.board.seen.values()],
         "pauses": [pause_view(pause, now) for pause in pauses],
         "counters": dict(daemon.counters),
     }
+
+
+def _held(lease: LeaseState) -> bool | None:
+    """None = not known, which is neither yes nor no: the metric is then absent."""
+    return None if isinstance(lease, LeaseUnknown) else isinstance(lease, Held)
 
 
 def headline(daemon: Daemon, pauses: list[Pause]) -> str:
@@ -63,20 +69,25 @@ def headline(daemon: Daemon, pauses: list[Pause]) -> str:
         return f"NOT HOLDER: {lease.holder} acts"
     if not isinstance(lease, Held):
         return f"BLIND: {daemon.gatherer.leadership().sentence}"
-    if daemon.store_trouble or daemon.pauses.trouble:
-        return f"PAUSED: the store cannot be read ({daemon.store_trouble or daemon.pauses.trouble})"
+    trouble = daemon.store_trouble or daemon.register_trouble or daemon.pauses.trouble
+    if trouble:
+        return f"PAUSED: the store cannot be used ({trouble})"
     whole = [pause for pause in pauses if pause.scope == "all"]
     if whole:
         return f"PAUSED by {whole[0].who} until {iso(whole[0].until)[:16]}Z ({whole[0].why})"
     acting = [seen for seen in daemon.board.seen.values() if not seen.watch.policy.watch_only]
     if acting and all(seen.verdict is not None and seen.verdict.health is Health.BLIND for seen in acting):
         return "BLIND: no target can be seen"
-    unarmed = [seen.watch.name for seen in acting if seen.record is not None and not seen.record.armed]
+    unarmed = [seen.watch.name for seen in acting if _unarmed(seen)]
     if daemon.setup.mode == "enforce" and acting and len(unarmed) == len(acting):
         return "OBSERVE: the store was empty at the first start; arm it with `watchdog arm`"
     words = {"enforce": "ARMED", "ask": "ASK", "observe": "OBSERVE"}[daemon.setup.mode]
     some = ", ".join(sorted({pause.scope for pause in pauses}))
     return f"{words}; paused: {some}" if some else words
+
+
+def _unarmed(seen: Seen) -> bool:
+    return seen.record is not None and not seen.record.armed and seen.watch.policy.first_start != "act"
 
 
 def _running(daemon: Daemon, now: Instant) -> list[Pause]:

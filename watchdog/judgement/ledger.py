@@ -92,9 +92,9 @@ def assume_good(
     entry = unit.release(unit.current)
     if entry is None or entry.grade is not Grade.NEW or state.release.fingerprint != unit.current:
         return unit, ()
-    if entry.completed is None or unit.first_seen is None or entry.completed >= unit.first_seen:
+    if entry.completed is None or unit.first_seen is None:
         return unit, ()
-    age = now - entry.completed
+    age = unit.first_seen - entry.completed
     if not state.complete or age <= policy.bake_s or verdict.health is not Health.HEALTHY:
         return unit, ()
     note = f"complete for {duration(age)} when first seen, and healthy"

@@ -83,7 +83,7 @@ def tone(poll: Poll, fails_above: float) -> Tone:
     bad = good = 0
     for voice in poll.voices:
         events = voice.good + voice.bad
-        if not voice.unknown and events:
+        if events:  # an unknown voice has none
             failed = voice.bad > fails_above * events
             bad, good = bad + failed, good + (not failed)
     if bad and 2 * bad >= poll.expected:

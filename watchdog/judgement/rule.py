@@ -4,7 +4,7 @@ Role: what `judge` drives and what the threshold rules, and later the sequential
 count), `judge` (drives them), `intake` (decides which samples a rule gets to see).
 What a rule may rely on: every sample it is given ends after `Context.fresh_from`, belongs to the release now running or
 to none in particular, and comes from an instance that has been ready (a sample of one that has not says "no events").
-Samples of one poll carry the same `end`. What it may not rely on: order, and that a sample comes only once.
+Samples of one poll carry the same `end` (`intake` sees to it). What it may not rely on: order, and that a sample comes only once.
 What every rule must give: a pure function of what it was given; an Unknown never moves it towards failing; `progress`
 never rises on good samples.
 """

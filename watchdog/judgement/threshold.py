@@ -197,11 +197,8 @@ class Above(Windowed):
         newest_value = buckets[last].value
         value = newest_value if newest_value is not None else (bad / events if events else None)
         run = self._run(series)
-        held, full = self._held(series, run, usual_gap([bucket.end for bucket in buckets]))
-        fires = run is not None and held >= self.for_s - JITTER_S and full
-        began = None if run is None else buckets[run[0]].end
-        if run is not None and run[0] == 0 and first_bad is not None:
-            began = min(buckets[0].end, first_bad)
+        held = 0.0 if run is None else series.lasted(*run, longest_gap=self._longest_gap(buckets))
+        fires = run is not None and held >= self.for_s - JITTER_S
         return Standing(
             text=self._text(value, events, buckets[last]),
             fires=fires,
@@ -210,7 +207,7 @@ class Above(Windowed):
             undecided=self._over(series, last) is True,
             progress=1.0 if fires else min(ALMOST, held / self.for_s if self.for_s else ALMOST * bool(run)),
             bad_run=_hot_run(buckets),
-            first_bad=began,
+            first_bad=None if run is None else buckets[run[0]].end,
             value=value,
             limit=self.above,
             events=events or sum(1 for bucket in buckets[first:] if bucket.value is not None),
@@ -249,16 +246,11 @@ class Above(Windowed):
             index -= 1
         return index
 
-    def _held(self, series: Series, run: tuple[int, int] | None, gap: float | None) -> tuple[float, bool]:
-        """How long the run surely lasted, and whether it has enough events above the limit at its last hot bucket."""
-        if run is None:
-            return 0.0, False
-        longest = self.stale_s if self.stale_s is not None else max(STALE_S, STALE_POLLS * (gap or 0.0))
-        held = series.lasted(*run, longest_gap=longest)
-        if series.buckets[run[1]].value is not None:
-            return held, True
-        events, bad = series.sums(series.first_within(run[1], self.for_s), run[1])
-        return held, events >= max(1, self.min_events) and bad > self.above * events
+    def _longest_gap(self, buckets: Sequence[Bucket]) -> float:
+        """Seconds between two polls beyond which nobody knows what was in between."""
+        if self.stale_s is not None:
+            return self.stale_s
+        return max(STALE_S, STALE_POLLS * (usual_gap([bucket.end for bucket in buckets]) or 0.0))
 
     def _recovered(self, series: Series, first: int, last: int) -> bool:
         stretch = series.buckets[first : last + 1]

@@ -81,6 +81,8 @@ class Decided:
     ask_s: float
     good: Release | None = None
     plan: Plan | None = None
+    noted: tuple[str, ...] = ()
+    """Checks whose escalation is told, but calls nobody (``outside_bake: note``)."""
 
 
 @record
@@ -100,17 +102,19 @@ class Intended:
 
 @record
 class Answered:
-    """The write came back."""
+    """The write of that intent came back; without a name, of the newest."""
 
     outcome: StepOutcome
+    intent: str = ""
 
 
 @record
 class Resolved:
-    """The target was read to learn what became of an open intent."""
+    """The target was read to learn what became of that open intent; without a name, of the newest."""
 
     resolution: Resolution
     sentence: str = ""
+    intent: str = ""
 
 
 @record
@@ -158,6 +162,13 @@ class Superseded:
     sentence: str
 
 
+@record
+class Reported:
+    """The report of this closing was written: after a crash between the two it is written then."""
+
+    sentence: str = "the report was written"
+
+
 Event = (
     Breached
     | Decided
@@ -171,6 +182,7 @@ Event = (
     | Cancelled
     | Expired
     | Superseded
+    | Reported
 )
 
 
@@ -214,7 +226,16 @@ def transition(incident: Incident, event: Event, now: Instant, channels: tuple[s
     if move is None:
         raise IllegalTransition(f"{type(event).__name__.lower()} does not happen in stage {incident.stage.value}")
     after = move(incident, event, now)
+    if after == incident:
+        return incident
     return _owe(incident, replace(after, updated_at=now), now, channels)
+
+
+def reported(incident: Incident) -> bool:
+    """The report of the latest closing was written."""
+    kinds = [entry.kind for entry in incident.entries]
+    closed = max((at for at, kind in enumerate(kinds) if kind.startswith("closed_")), default=-1)
+    return "reported" in kinds[closed + 1 :]
 
 
 def objections(decision: Decision, *, simulate: bool = False) -> tuple[str, ...]:
@@ -238,12 +259,13 @@ def _note(incident: Incident, now: Instant, kind: str, sentence: str, actor: str
 
 
 def _close(incident: Incident, now: Instant, reason: CloseReason, sentence: str, *, human: bool = False) -> Incident:
+    """Ended. `human` = a person has something left to do; what they were called for before is over with it."""
     closed = replace(
         incident,
         stage=Stage.CLOSED,
         reason=reason,
         closed_at=now,
-        needs_human=incident.needs_human or human,
+        needs_human=human,
         countdown_until=None,
         ask_until=None,
     )
@@ -286,31 +308,47 @@ def _reopen(incident: Incident, event: Breached, now: Instant) -> Incident:
 
 
 def _decided(incident: Incident, event: Decided, now: Instant) -> Incident:
+    """An unchanged decision changes nothing: the record is not written at every look."""
+    was, incident = incident, _noted(incident, event, now)
     decision = event.decision
-    simulated = blocked_by_simulation(decision) and incident.step == 0  # half a plan is no simulation
-    was = incident
-    incident = replace(incident, decision=decision, good=event.good or incident.good, plan=event.plan or incident.plan)
-    if _changed(was.decision, decision):
-        incident = _note(incident, now, "decision", decision.sentence)
     if decision.outcome is Outcome.RECOVERED_UNAIDED and not incident.wrote:
-        reason = CloseReason.WOULD_HAVE if was.simulated else CloseReason.RECOVERED_UNAIDED
-        return _close(incident, now, reason, decision.sentence)
+        return _close(incident, now, CloseReason.RECOVERED_UNAIDED, decision.sentence)
+    simulated = blocked_by_simulation(decision) and incident.step == 0  # half a plan is no simulation
     if simulated and was.stage in (Stage.COUNTDOWN, Stage.ASKED, Stage.CAPTURED) and not was.simulated:
         ended = replace(incident, stage=Stage.HELD, countdown_until=None, ask_until=None, simulated=True)
         return _note(ended, now, "ended", f"{was.stage.value} ended: {decision.sentence}")
     if was.simulated and not simulated:
         incident = replace(incident, countdown_until=None)  # a simulated countdown is no warning to anybody
-    incident = replace(incident, simulated=simulated)
+    return _follow(was, replace(incident, simulated=simulated), event, now)
+
+
+def _noted(incident: Incident, event: Decided, now: Instant) -> Incident:
+    """The newest decision, with a line in the journal when it says something new; good and plan as they are now."""
+    incident = replace(incident, good=event.good or incident.good, plan=event.plan or incident.plan)
+    if not _changed(incident.decision, event.decision):
+        return incident
+    return _note(replace(incident, decision=event.decision), now, "decision", event.decision.sentence)
+
+
+def _follow(was: Incident, incident: Incident, event: Decided, now: Instant) -> Incident:
+    """Where the objections that are left lead."""
+    decision, simulated = event.decision, incident.simulated
     left = objections(decision, simulate=simulated)
     if not left:
         return _ready(incident, now)
     if left == ("countdown",):
         return _count_down(incident, event, now)
     asking = decision.would if simulated else decision.outcome
-    if asking is Outcome.ASK and not incident.wrote:
-        until = incident.ask_until or instant(now + event.ask_s)
-        return replace(incident, stage=Stage.ASKED, ask_until=until, countdown_until=None)
-    return _held(incident, asking, now)
+    only_sight = asking is Outcome.HOLD and set(left) <= {"breach_stands", "countdown"}
+    if incident.stage is Stage.COUNTDOWN and only_sight:
+        return incident  # only a fresh poll is missing: recovery or a person ends a countdown, nothing else
+    if asking is not Outcome.ASK or incident.wrote:
+        return _held(incident, asking, event, now)
+    if simulated:
+        return _close(incident, now, CloseReason.WOULD_HAVE, wording.would_have_asked(incident))
+    same = was.stage is Stage.ASKED and was.decision is not None and was.decision.asking == decision.asking
+    until = incident.ask_until if same and incident.ask_until else instant(now + event.ask_s)
+    return replace(incident, stage=Stage.ASKED, ask_until=until, countdown_until=None)
 
 
 def _ready(incident: Incident, now: Instant) -> Incident:
@@ -329,19 +367,35 @@ def _count_down(incident: Incident, event: Decided, now: Instant) -> Incident:
     return replace(incident, stage=Stage.COUNTDOWN, countdown_until=until)
 
 
-def _held(incident: Incident, outcome: Outcome, now: Instant) -> Incident:
+def _held(incident: Incident, outcome: Outcome, event: Decided, now: Instant) -> Incident:
+    """Not now. A person is called for half a plan and for an escalation, but not for what is only simulated."""
     mixed = incident.step > 0
     if mixed and incident.stage is not Stage.HELD:
         incident = _note(incident, now, "mixed_state", wording.mixed_state(incident))
-    human = incident.needs_human or mixed or outcome is Outcome.ESCALATE
+    calls = outcome is Outcome.ESCALATE and not incident.simulated and not _only_noted(event)
+    human = incident.needs_human or mixed or calls
     return replace(incident, stage=Stage.HELD, countdown_until=None, ask_until=None, needs_human=human)
 
 
+def _only_noted(event: Decided) -> bool:
+    """Every check that escalates is one whose escalation calls nobody."""
+    left = [check for check in event.decision.checks if check.effect is not Effect.PASS and not check.overridden_by]
+    return all(check.name in event.noted for check in left if check.outcome is Outcome.ESCALATE)
+
+
 def _changed(before: Decision | None, after: Decision) -> bool:
-    return before is None or (before.outcome, objections(before)) != (after.outcome, objections(after))
+    return before is None or _gist(before) != _gist(after)
+
+
+def _gist(decision: Decision) -> tuple[object, ...]:
+    """What makes two decisions different: not their moments, nor the seconds in their sentences."""
+    answered = tuple((check.name, check.overridden_by) for check in decision.checks if check.overridden_by)
+    return decision.outcome, objections(decision), answered, decision.from_release, decision.to_release
 
 
 def _captured(incident: Incident, event: Captured, now: Instant) -> Incident:
+    if incident.evidence is not None:
+        return incident
     count, gone = len(event.evidence.files), len(event.evidence.missing)
     text = f"evidence captured: {count} files" + (f", {gone} could not be had" if gone else "")
     return _note(replace(incident, evidence=event.evidence), now, "evidence", text)
@@ -372,7 +426,14 @@ def _settle(incident: Incident, outcome: str, sentence: str, now: Instant) -> In
     return replace(incident, intents=(*incident.intents[:-1], settled))
 
 
+def _of_this(incident: Incident, name: str) -> None:
+    """What became of another intent than the open one says nothing here."""
+    if name and (incident.intent is None or incident.intent.id != name or not incident.intent.open):
+        raise IllegalTransition("that is not the intent that is open")
+
+
 def _answered(incident: Incident, event: Answered, now: Instant) -> Incident:
+    _of_this(incident, event.intent)
     issue, sentence = event.outcome.issue, event.outcome.sentence
     if issue is Issue.UNKNOWN:
         return _note(incident, now, "unclear", f"the reply is unclear, the target will be read: {sentence}")
@@ -403,6 +464,7 @@ def _try_again(incident: Incident, sentence: str, now: Instant) -> Incident:
 
 
 def _resolved(incident: Incident, event: Resolved, now: Instant) -> Incident:
+    _of_this(incident, event.intent)
     found = event.resolution
     if found is Resolution.UNKNOWN:
         return incident
@@ -444,7 +506,9 @@ def _cancelled(incident: Incident, event: Cancelled, now: Instant) -> Incident:
     reason = CloseReason.REFUSED if event.refused else CloseReason.CANCELLED
     why = f": {event.why}" if event.why else ""
     text = f"{event.who} {'refused' if event.refused else 'cancelled'} it{why}; no automatic act on this release"
-    return _close(_note(incident, now, reason.value, text, event.who), now, reason, text)
+    if incident.step > 0:
+        incident = _note(incident, now, "mixed_state", wording.mixed_state(incident))
+    return _close(_note(incident, now, reason.value, text, event.who), now, reason, text, human=incident.step > 0)
 
 
 def _expired(incident: Incident, event: Expired, now: Instant) -> Incident:
@@ -453,6 +517,10 @@ def _expired(incident: Incident, event: Expired, now: Instant) -> Incident:
 
 def _lost_sight(incident: Incident, event: Expired, now: Instant) -> Incident:
     return _close(incident, now, CloseReason.UNKNOWN, event.sentence, human=True)
+
+
+def _reported(incident: Incident, event: Reported, now: Instant) -> Incident:
+    return incident if reported(incident) else _note(incident, now, "reported", event.sentence)
 
 
 def _superseded(incident: Incident, event: Superseded, now: Instant) -> Incident:
@@ -482,6 +550,7 @@ TABLE: dict[tuple[Stage, type], Move] = {
     (Stage.VERIFYING, Verified): _verified,
     (Stage.VERIFYING, Superseded): _superseded,
     (Stage.CLOSED, Breached): _reopen,
+    (Stage.CLOSED, Reported): _reported,
 }
 
 

@@ -35,6 +35,12 @@ def would_have(incident: Incident) -> str:
     return f"would have rolled back {way(incident)}: " + ("; ".join(reasons) or "simulated")
 
 
+def would_have_asked(incident: Incident) -> str:
+    """The line that closes a would-have record whose answer would have been a question to a person."""
+    reasons = "; ".join(check.sentence for check in _objecting(incident.decision))
+    return f"would have asked a person whether to roll back {way(incident)}: {reasons}"
+
+
 def mixed_state(incident: Incident) -> str:
     """What stands when a plan stops between two of its steps."""
     steps = incident.plan.steps if incident.plan else ()
@@ -100,13 +106,25 @@ def _closing(after: Incident) -> _Made:
     if after.stage is not Stage.CLOSED or after.reason is None:
         return None
     kind, severity, words = _CLOSING[after.reason]
-    last = after.entries[-1].sentence if after.entries else ""
+    if after.reason is CloseReason.RECOVERED_UNAIDED and _noted_outside_bake(after):
+        return None
+    last = next((entry.sentence for entry in reversed(after.entries) if entry.kind.startswith("closed_")), "")
+    if last.startswith("would have asked"):
+        words = "would have asked whether to roll back; nothing was written"
+    severity = "page" if after.step > 0 and after.needs_human else severity
     return kind, after.reason.value, severity, words, f"{last}\nwatchdog incidents {after.id}"
+
+
+def _noted_outside_bake(after: Incident) -> bool:
+    """Outside of bake a breach is one message (``outside_bake: note``): that it is over needs no second."""
+    told = [notice for notice in after.notices if notice.key.split("/")[1] == str(after.reopened)]
+    return bool(told) and all(n.kind == "not_acting" and n.severity == "info" and "bake" in n.key for n in told)
 
 
 def _turn(before: Incident, after: Incident) -> _Made:
     """A new stage that people should know of."""
-    if after.stage is before.stage:
+    asking = after.stage is Stage.ASKED and before.decision is not after.decision
+    if after.stage is before.stage and not asking:
         return None
     if after.stage is Stage.COUNTDOWN and after.countdown_until is not None:
         head = ("would roll back " if after.simulated else "rolling back ") + way(after)
@@ -122,13 +140,12 @@ def _turn(before: Incident, after: Incident) -> _Made:
 
 
 def _not_acting(after: Incident) -> _Made:
-    """Held for a reason that is new: said once a reason, paged when a person is needed."""
+    """Held for a reason that is new: said once a reason, paged when a person is needed or nothing can be seen."""
     if after.stage is not Stage.HELD or after.decision is None:
         return None
     reasons = [check for check in _objecting(after.decision) if check.name != "countdown"]
     names = ",".join(check.name for check in reasons)
-    outcome = after.decision.would if after.simulated else after.decision.outcome
-    page = after.needs_human or outcome in (Outcome.ESCALATE, Outcome.BLIND)
+    page = after.needs_human or (after.decision.outcome is Outcome.BLIND and not after.simulated)
     body = "\n".join([after.headline, *(check.sentence for check in reasons), f"Why: watchdog explain {after.target}"])
     head = f"not rolling back: {reasons[0].sentence if reasons else after.decision.sentence}"
     return "not_acting", names, "page" if page else "info", head, body

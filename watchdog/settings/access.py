@@ -57,7 +57,7 @@ class Share:
 
 @record
 class PodAddress:
-    """Ask every pod of the target."""
+    """Ask every instance of the target. `port` 0 = the one that the platform names for it."""
 
     port: int
     path: str
@@ -291,7 +291,7 @@ def _request_of(http: HttpSection, timeout: float) -> Request:
     pods, expect = http.pods, http.expect
     return Request(
         url=http.url or "",
-        pods=PodAddress(port=pods.tcp, path=pods.path, scheme=pods.scheme.value) if pods else None,
+        pods=PodAddress(port=pods.tcp or 0, path=pods.path, scheme=pods.scheme.value) if pods else None,
         method=http.method.value,
         status=expect.status,
         max_redirects=expect.max_redirects if expect.redirects is Redirects.FOLLOW else 0,

@@ -19,6 +19,7 @@ from watchdog.settings.access import (
     timeout_of,
     workload_of,
 )
+from watchdog.settings.http_check import HttpSection
 from watchdog.settings.notify import ChannelSection
 from watchdog.settings.problems import Trail
 from watchdog.settings.root import Settings
@@ -71,7 +72,7 @@ def _platform(target: TargetSection, trail: Trail) -> Iterator[Finding]:
     kubernetes, command = target.kubernetes, target.command
     if kubernetes is not None and command is not None:
         message = "has two platforms, `kubernetes` and `command`: a target has one"
-        yield Finding(trail=(*trail, "command"), message=message, involves=((*trail, "kubernetes"),))
+        yield Finding(trail=(*trail, "command"), message=message)
     if kubernetes is not None:
         named = [kind for kind in _WORKLOADS if getattr(kubernetes, kind)]
         if len(named) != 1:
@@ -101,7 +102,8 @@ def _knobs(settings: Settings, trail: Trail, target: str = "") -> Iterator[Findi
     for keys, wrong, message in _pairs(settings, target):
         said = [key for key in keys if not target or key in own]
         if wrong and said:
-            others = tuple((*place, key) for key in keys for place in (trail, ("defaults",)))
+            parts = [("ask", "timeout") if key == "ask" else (key,) for key in keys]
+            others = tuple((*place, *part) for part in parts for place in (trail, ("defaults",)))
             key = said[0] if target else _first_said(settings, keys)
             yield Finding(trail=(*trail, key), message=message, involves=others)
 
@@ -149,35 +151,33 @@ def _signal(settings: Settings, target: TargetSection, trail: Trail, signal: Sig
         kinds = _below(trail, keys_of(SignalSection))
         yield Finding(trail=trail, message=message, hint="write http: URL or workload: {}", involves=kinds)
         return
-    yield from _needs_kubernetes(target, trail, signal)
+    yield from _needs_a_platform(target, trail, signal)
     if signal.http is not None:
-        yield from _http(trail, signal)
+        yield from _http(trail, signal.http, signal.every)
     elif signal.counts_users:
         yield Finding(trail=(*trail, "counts_users"), message="a workload signal sees no users")
     yield from _rule(trail, signal)
     yield from _pace(settings, str(trail[1]), trail, signal)
 
 
-def _needs_kubernetes(target: TargetSection, trail: Trail, signal: SignalSection) -> Iterator[Finding]:
-    what = "workload" if signal.workload is not None else "pods" if signal.http and signal.http.pods else ""
-    if what and target.kubernetes is None:
-        place = (*trail, "http", "pods") if what == "pods" else trail
-        platform = (*trail[:2], "kubernetes")
-        message = f"{what} needs a target with `kubernetes`"
-        yield Finding(trail=place, message=message, involves=(platform,))
+def _needs_a_platform(target: TargetSection, trail: Trail, signal: SignalSection) -> Iterator[Finding]:
+    """Pod states come from Kubernetes alone; instances to ask one by one also from a command's `current`."""
+    kubernetes = (*trail[:2], "kubernetes")
+    if signal.workload is not None and target.kubernetes is None:
+        yield Finding(trail=trail, message="workload needs a target with `kubernetes`", involves=(kubernetes,))
+    if signal.http and signal.http.pods and target.kubernetes is None and target.command is None:
+        message = "pods needs a target with `kubernetes` or `command`"
+        yield Finding(trail=(*trail, "http", "pods"), message=message, involves=(kubernetes,))
 
 
-def _http(trail: Trail, signal: SignalSection) -> Iterator[Finding]:
-    http = signal.http
-    if http is None:
-        return
+def _http(trail: Trail, http: HttpSection, period: float) -> Iterator[Finding]:
     place, every = (*trail, "http"), (*trail, "every")
     if (http.url is None) == (http.pods is None):
         message = "needs exactly one of `url` and `pods`"
         yield Finding(trail=place, message=message, involves=_below(place, ("url", "pods")))
-    timeout = timeout_of(http, signal.every)
-    if timeout >= signal.every:
-        message = f"timeout ({spell(timeout)}) is not shorter than every ({spell(signal.every)}): polls would overlap"
+    timeout = timeout_of(http, period)
+    if timeout >= period:
+        message = f"timeout ({spell(timeout)}) is not shorter than every ({spell(period)}): polls would overlap"
         yield Finding(trail=(*place, "timeout"), message=message, involves=(every,))
     within = http.expect.within
     if within is not None and within > timeout:
@@ -189,19 +189,19 @@ def _rule(trail: Trail, signal: SignalSection) -> Iterator[Finding]:
     rule, place, every = signal.rule, (*trail, "rule"), (*trail, "every")
     if isinstance(rule, ShareRule) and rule.failed > rule.of:
         message = f"failed ({rule.failed}) is more than of ({rule.of}): it could never fire"
-        yield Finding(trail=(*place, "failed"), message=message, involves=((*place, "of"),))
+        yield Finding(trail=(*place, "failed"), message=message)
     if not isinstance(rule, AboveRule):
         return
     if rule.recover_below is not None and rule.recover_below > rule.above:
         message = f"recover_below ({format_rate(rule.recover_below)}) is more than above ({format_rate(rule.above)})"
-        yield Finding(trail=(*place, "recover_below"), message=message, involves=((*place, "above"),))
+        yield Finding(trail=(*place, "recover_below"), message=message)
     polls = polls_in(rule.window, signal.every)
     if polls < 2:  # noqa: PLR2004 - one poll is no window
         message = f"for ({spell(rule.window)}) is shorter than two polls of {spell(signal.every)}"
         yield Finding(trail=(*place, "for"), message=message, involves=(every,))
     elif _one_event_a_poll(signal) and rule.min_events is not None and rule.min_events > polls:
         message = f"min_events ({rule.min_events}) is more than the {polls} polls in for ({spell(rule.window)}): it could never fire"
-        yield Finding(trail=(*place, "min_events"), message=message, involves=((*place, "for"), every))
+        yield Finding(trail=(*place, "min_events"), message=message, involves=(every,))
 
 
 def _one_event_a_poll(signal: SignalSection) -> bool:

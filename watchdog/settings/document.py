@@ -21,7 +21,7 @@ import yaml
 from watchdog.settings.problems import Trail, printable
 
 MOST_DEPTH = 32
-MOST_VALUES = 100_000
+MOST_VALUES = 50_000
 
 Mark = tuple[int, int]
 """Line and column, from 1."""

@@ -67,7 +67,12 @@ class Connection(StrEnum):
 class PodsSection(Section):
     """Every pod of the target by its own address, so that samples carry their release."""
 
-    tcp: Annotated[int, Whole(least=1, most=65535)] = Field(alias="port", description="TCP port of the container.")
+    tcp: Annotated[int | None, Whole(least=1, most=65535)] = Field(
+        default=None,
+        alias="port",
+        description="TCP port of the container. None = the port that the platform names for each instance (the first "
+        "containerPort; the `port` of a command's instances).",
+    )
     path: Route = Field(default="/", description='Path of the request. Default "/".')
     scheme: Scheme = Field(
         default=Scheme.HTTP, description="http or https. Default http: pods rarely hold certificates for their address."

@@ -106,7 +106,7 @@ class _Restarts:
                 self.recent.append((state.at, pod.name, more))
             if pod.release is not None:
                 restarts, seconds = self.rates.get(pod.release, (0, 0.0))
-                self.rates[pod.release] = (restarts + more, seconds + passed)
+                self.rates[pod.release] = (restarts + more, seconds + min(passed, _age(pod, state.at)))
         self.seen = {pod.name: pod.restarts for pod in state.instances}
         while self.recent and state.at - self.recent[0][0] > self.window_s:
             self.recent.popleft()
@@ -162,8 +162,7 @@ class WorkloadSignal:
             return (self._unknown(now, f"the workload could not be read for {age:.0f} s"),)
         if self._last is not None and state.at <= self._last:
             return ()
-        longest = self._tolerances.stale_polls * self._tolerances.every_s
-        passed = min(state.at - self._last, longest) if self._last is not None else self._tolerances.every_s
+        passed = state.at - self._last if self._last is not None else self._tolerances.every_s
         self._restarts.take(state, context.release_started or state.started, passed)
         said = _Look(state, self._tolerances, self._restarts, frozenset(self._was_ready)).say()
         there = {pod.name for pod in state.instances}
@@ -172,7 +171,7 @@ class WorkloadSignal:
         return (
             Sample(
                 signal=self.name,
-                start=instant(state.at - passed),
+                start=instant(state.at - min(passed, self._tolerances.stale_polls * self._tolerances.every_s)),
                 end=state.at,
                 reading=said.reading,
                 release=state.release.fingerprint,
@@ -251,11 +250,11 @@ class _Look:
             if not pod.ready
             and pod.name not in self.was_ready
             and pod.problem not in ENVIRONMENT
-            and self._age(pod) > self.tolerances.never_ready_s
+            and _age(pod, self.state.at) > self.tolerances.never_ready_s
         ]
         if not self._at_least_half(late):
             return None
-        longest = max(self._age(pod) for pod in late)
+        longest = max(_age(pod, self.state.at) for pod in late)
         return self._blame(late, [], f"not ready since their start, {longest:.0f} s ago {_problems(late)}".strip())
 
     def _lost(self) -> _Said | None:
@@ -294,8 +293,9 @@ class _Look:
     def _at_least_half(self, faulty: Sequence[Instance]) -> bool:
         return bool(faulty) and 2 * len(faulty) >= len(self.new)
 
-    def _age(self, pod: Instance) -> float:
-        return self.state.at - pod.started if pod.started is not None else 0.0
+
+def _age(pod: Instance, at: Instant) -> float:
+    return at - pod.started if pod.started is not None else 0.0
 
 
 def _bad(text: str) -> _Said:

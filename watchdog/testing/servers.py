@@ -204,14 +204,15 @@ FAULTS: dict[str, Fault] = {
 
 
 class FaultServer:
-    """All of `FAULTS` on one port of 127.0.0.1. Use with ``async with``.
+    """All of `FAULTS` on one port of `address`. Use with ``async with``.
 
     `tls` makes it speak TLS. `silent_url` is a second port where connections are accepted and nothing is ever read or said,
     `broken_tls_url` a third that answers a TLS handshake with rubbish.
     """
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
-        """Take a server-side context to speak TLS."""
+    def __init__(self, *, tls: ssl.SSLContext | None = None, address: str = "127.0.0.1") -> None:
+        """Take a server-side context to speak TLS. `address` 0.0.0.0 makes it answer as 127.0.0.2 and so on, too."""
+        self._address = address
         self._tls = tls
         self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -232,14 +233,15 @@ class FaultServer:
     ) -> None:
         for server in self._servers:
             server.close()
+        await asyncio.sleep(0)  # connections just accepted get their handler now, not after we have looked
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def url(self, path: str) -> str:
+    def url(self, path: str, host: str = "127.0.0.1") -> str:
         """The URL of a fault: ``url("status/503")``."""
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}/{path}"
+        return f"{'https' if self._tls else 'http'}://{host}:{self.port}/{path}"
 
     @property
     def silent_url(self) -> str:
@@ -276,7 +278,7 @@ class FaultServer:
                 with suppress(OSError):
                     await writer.wait_closed()
 
-        server = await asyncio.start_server(guarded, "127.0.0.1", 0, ssl=tls)
+        server = await asyncio.start_server(guarded, self._address, 0, ssl=tls, backlog=512)
         self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])
 

@@ -57,6 +57,8 @@ async def open_api(connection: Connection) -> tuple[Any, Renew]:
     except OSError as error:  # ssl.SSLError too: a CA or key that cannot be used
         raise Unreachable(f"the TLS material of the cluster cannot be used: {_short(error)}") from error
     api.user_agent = USER_AGENT
+    # aiohttp would silently send a DELETE again when a kept connection drops; whether to is for us to say.
+    api.rest_client.pool_manager._retry_connection = False  # noqa: SLF001 - there is no other switch; a test guards it
     return api, renew
 
 
@@ -85,20 +87,24 @@ def _load_in_cluster(configuration: Any) -> Renew:
         load(client_configuration=configuration)
     except (config.ConfigException, OSError) as error:
         raise Unreachable(f"no service account of a pod can be used: {_short(error)}") from error
-    reread = configuration.refresh_api_key_hook
-
-    def stripped(of: Any) -> None:
-        reread(of)
-        # The library sends the file as it is; a newline at its end makes an impossible header.
-        of.api_key["BearerToken"] = of.api_key["BearerToken"].strip()
-
-    configuration.refresh_api_key_hook = stripped
+    _strip_token(configuration)
 
     async def renew() -> None:
         load(client_configuration=configuration)
-        configuration.refresh_api_key_hook = stripped
+        _strip_token(configuration)
 
     return renew
+
+
+def _strip_token(configuration: Any) -> None:
+    """The library sends the file as it is; a newline at its end would make an impossible header."""
+    reread = configuration.refresh_api_key_hook
+
+    def hook(of: Any) -> None:
+        reread(of)
+        of.api_key["BearerToken"] = of.api_key["BearerToken"].strip()
+
+    configuration.refresh_api_key_hook = hook
 
 
 async def _load_kubeconfig(connection: Connection, configuration: Any) -> Renew:

@@ -19,7 +19,7 @@ from typing import Any
 
 from watchdog.testing.bookstore.speech import ask
 
-START_S = 10.0
+START_S = 6.0
 """How long an instance may take to become healthy before its release is called stuck."""
 RESTART_S = 0.5
 LOOK_S = 0.2

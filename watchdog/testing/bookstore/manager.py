@@ -117,7 +117,8 @@ class Control:
 
 
 async def manage(directory: Path, release: str, rate: float) -> None:
-    """Run the whole bookstore."""
+    """Run the whole bookstore. Raises ValueError for a release whose name means nothing."""
+    behaviour_of(release)
     places = [Place("api", number) for number in range(APIS)] + [Place("web", number) for number in range(WEBS)]
     (directory / "logs").mkdir(exist_ok=True)
     fleet = Fleet(directory / "logs", places)

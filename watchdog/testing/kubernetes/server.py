@@ -227,6 +227,8 @@ class FakeKubernetes:
         where = _Where.of(seen.path)
         if where is None:
             return self._discovery(seen.path)
+        if where.group_version not in ("v1", APPS, *self.served):
+            raise _Refused(404, "the server could not find the requested resource")
         self._demand_right(seen, where)
         if where.sub == "log":
             return self._log(seen, where)

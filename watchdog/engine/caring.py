@@ -1,0 +1,188 @@
+"""Care: what the daemon looks after besides its targets - lease, clock, silence, pauses that end, what people must hear.
+
+Role: two slow loops. `engine` waits for nobody but the lease and proves that the engine lives; `care` talks with the store
+and may be slow with it. Neighbours: `engine.daemon` owns both and says notices. Guarantees: a lease that was held and is
+lost ends the daemon; one that is unknown is told apart from it in log, metric and headline; the end of a pause, and of
+pauses that could not be read, re-arms what it covered; a wall clock that was set re-arms everything; each trouble is said
+once, and again only after it was over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+from watchdog.engine.supervisor import Beat
+from watchdog.model import Health, MalformedDocument, Pause, PauseRegister, TargetVerdict
+from watchdog.ports import Held, LeaseUnknown, NotHolder, StoreUnavailable
+from watchdog.safety import pausing
+
+if TYPE_CHECKING:
+    from watchdog.engine.board import Seen
+    from watchdog.engine.daemon import Daemon
+
+ENGINE_S = 2.0
+CARE_S = 2.0
+LEASE_S = 8.0
+"""Longest wait for the lease; its state counts on without us."""
+STEP_S = 5.0
+"""The wall clock was set when it moved by so much more or less than the monotonic one."""
+
+log = structlog.get_logger("watchdog.care")
+
+
+class Care:
+    """The slow loops of one daemon."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        """Look after `daemon`."""
+        self._daemon = daemon
+        self._clock = daemon.clock
+        self._said: set[str] = set()
+        self._held = False
+        self._offset: float | None = None
+        self._windows: set[str] = set()
+
+    # -- engine ------------------------------------------------------------------------------------------------------
+
+    async def engine(self, beat: Beat) -> None:
+        """Lease, clock, silence of signals: for ever."""
+        while True:
+            await self.keep_lease()
+            self._watch_the_clock()
+            for target in list(self._daemon.board.seen):
+                self._daemon.board.look(target)
+            beat.mark()
+            await self._clock.sleep(ENGINE_S)
+
+    async def keep_lease(self) -> None:
+        """Renew the lease, or try to take it. A lost one ends the daemon: its work is cancelled and awaited."""
+        try:
+            async with asyncio.timeout(LEASE_S):
+                state = await self._daemon.lease.acquire()
+        except TimeoutError:
+            state = self._daemon.lease.state()
+        if isinstance(state, Held):
+            self._held = True
+            self._said.discard("lease-unknown")
+        elif isinstance(state, NotHolder) and self._held:
+            self._held = False
+            log.error("the lease is lost", action="lease_lost", holder=state.holder)
+            self._daemon.count("lease_lost")
+            self._daemon.lose(f"the lease is lost: {state.holder or 'nobody'} holds it now")
+        elif isinstance(state, LeaseUnknown) and "lease-unknown" not in self._said:
+            log.error("the lease is not known", action="lease_unknown", reason=state.reason)
+            self._daemon.count("lease_unknown")
+
+    def _watch_the_clock(self) -> None:
+        """Samples carry the wall clock's time: when it is set, those of before and after cannot be compared."""
+        offset = self._clock.now() - self._clock.monotonic()
+        moved = 0.0 if self._offset is None else offset - self._offset
+        self._offset = offset
+        if abs(moved) > STEP_S:
+            log.warning("the wall clock was set", action="clock_set", seconds=round(moved, 3))
+            self._daemon.board.rearm_all(f"the wall clock was set by {moved:+.0f} s")
+
+    # -- care --------------------------------------------------------------------------------------------------------
+
+    async def care(self, beat: Beat) -> None:
+        """Pauses, troubles, reloads that wait: for ever. Each part is progress."""
+        now = self._clock.now()
+        self._windows = {pause.id for pause in self._daemon.pauses.windows if pausing.is_active(pause, now)}
+        while True:
+            for part in (
+                self._begin_late,
+                self._look_at_pauses,
+                self._say_store,
+                self._say_lease,
+                self._say_blind,
+                self._say_suspicion,
+                self._daemon.reloader.settle,
+            ):
+                await part()
+                beat.mark()
+            await self._clock.sleep(CARE_S)
+
+    async def _begin_late(self) -> None:
+        """A store that could not be looked at when the daemon started."""
+        if not self._daemon.begun:
+            await self._daemon.begin_store()
+
+    async def _look_at_pauses(self) -> None:
+        """A pause that ran out re-arms what it covered (P5); people are reminded before the end."""
+        daemon, now = self._daemon, self._clock.now()
+        running = {pause.id for pause in daemon.pauses.windows if pausing.is_active(pause, now)}
+        ended = [pause for pause in daemon.pauses.windows if pause.id in self._windows - running]
+        self._windows = running
+        for pause in ended:
+            await self.pause_ended(pause)
+        try:
+            swept = await daemon.pauses.sweep()
+        except (StoreUnavailable, MalformedDocument) as error:
+            daemon.register_trouble = str(error)
+            return
+        if daemon.register_trouble:
+            daemon.register_trouble = ""
+            daemon.board.rearm_all("the pauses can be read again")
+        for pause in swept:
+            await self.pause_ended(pause)
+        for pause in pausing.reminders(daemon.pauses.last or PauseRegister(), now):
+            text = f"soon ends: {pausing.describe(pause, now)}"
+            await self._once(f"pause-ends/{pause.id}", "watchdog", text, "info")
+
+    async def pause_ended(self, pause: Pause) -> None:
+        """Re-arm what it covered and tell."""
+        daemon = self._daemon
+        for target, seen in list(daemon.board.seen.items()):
+            if pausing.covers(pause, target, seen.watch.policy.group):
+                daemon.board.rearm(target, f"the end of a pause ({pause.scope})")
+        text = f"pause of {pause.scope} by {pause.who} ended; {pause.suppressed} acts were suppressed"
+        await daemon.say(f"pause-ended/{pause.id}/{pause.until:.0f}", "watchdog", text, "info")
+
+    async def _say_store(self) -> None:
+        daemon = self._daemon
+        trouble = daemon.store_trouble or daemon.register_trouble
+        if not trouble:
+            self._said.discard("store")
+            return
+        if "store" not in self._said:
+            daemon.count("store_unavailable")
+        await self._once("store", "watchdog", f"no act, as if paused: {trouble}")
+
+    async def _say_lease(self) -> None:
+        state = self._daemon.lease.state()
+        if isinstance(state, LeaseUnknown):
+            await self._once(
+                "lease-unknown", "watchdog", f"no act: whether we hold the lease is not known ({state.reason})"
+            )
+
+    async def _say_blind(self) -> None:
+        """A signal that has been blind for its limit is told once, and again only after it could see."""
+        for target, seen in list(self._daemon.board.seen.items()):
+            if seen.verdict is not None:
+                await self._say_blind_target(target, seen, seen.verdict)
+
+    async def _say_blind_target(self, target: str, seen: Seen, verdict: TargetVerdict) -> None:
+        for one in verdict.signals:
+            key = f"blind/{target}/{one.signal}"
+            if one.health is not Health.BLIND:
+                self._said.discard(key)
+                continue
+            since = one.blind_since if one.blind_since is not None else seen.fresh_from
+            if self._clock.now() - since >= seen.watch.policy.blind_after_s:
+                await self._once(key, target, f"blind on {one.signal}: {one.sentence}")
+
+    async def _say_suspicion(self) -> None:
+        suspicion = self._daemon.gatherer.suspicion()
+        if suspicion.verdict:
+            await self._once("suspect-self", "watchdog", f"suspecting ourselves: {suspicion.sentence}")
+        elif suspicion.verdict is False:
+            self._said.discard("suspect-self")
+
+    async def _once(self, name: str, target: str, sentence: str, severity: str = "page") -> None:
+        """Say it unless it was said and is not over yet."""
+        if name not in self._said:
+            self._said.add(name)
+            await self._daemon.say(f"{name}/{self._clock.now():.0f}", target, sentence, severity)
