@@ -142,6 +142,13 @@ def test_an_http_check_carries_everything_that_was_said():
     assert signal.counts_users
 
 
+def test_the_instances_of_a_command_can_be_asked_at_the_ports_they_name():
+    programs = "current: [a], history: [b], rollback: [c]"
+    text = f"targets: {{api: {{command: {{{programs}}}, signals: {{h: {{http: {{pods: {{path: /h}}}}}}}}}}}}\n"
+    (signal,) = configured(settings_of(text))[0].signals
+    assert signal.http.pods == PodAddress(port=0, path="/h", scheme="http")
+
+
 def test_redirects_that_are_refused_are_not_followed_at_all():
     assert only_signal('{http: {url: "http://api", expect: {max_redirects: 9}}}').http.max_redirects == 0
 

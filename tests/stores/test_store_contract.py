@@ -27,7 +27,13 @@ async def store(request, tmp_path):
 
 @pytest.mark.asyncio
 async def test_a_created_document_reads_back_as_it_was(store):
-    document = {"kind": "Pause", "v": 1, "why": "Wartung, ä 🛠", "list": [1, 2.5, None, True], "deep": {"a": {}}}
+    document = {
+        "kind": "Pause",
+        "v": 1,
+        "why": "Wartung, ä 🛠 \udcff\x00",
+        "list": [1, 2.5, None, True],
+        "deep": {"a": {}},
+    }
     created = await store.create("pause/one", document)
     found = await store.read("pause/one")
     assert found == created

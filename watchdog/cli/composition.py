@@ -133,6 +133,8 @@ class Builder:
                 rollback=programs.rollback,
                 read_s=programs.timeout_s,
                 rollback_s=programs.rollback_timeout_s,
+                environment=programs.environment,
+                directory=programs.directory or None,
             )
             return (
                 CommandPlatform(target.name, commands, clock),
@@ -164,6 +166,7 @@ class Builder:
             name=workload.name,
             allow_pod_delete=target.policy.allow_pod_delete,
             allow_recreate=target.policy.allow_recreate,
+            ignore_annotations=workload.ignore_annotations,
         )
         platform = KubernetesPlatform.open(client, config, self._clients.clock)
         return platform, KubernetesWriter(client, config, self._clients.clock, self._office)
@@ -182,7 +185,7 @@ def rule_of(entry: access.ConfiguredSignal) -> Rule:
         )
     if isinstance(rule, access.Consecutive):
         return Consecutive(signal=entry.name, n=rule.failed, recover=rule.recover)
-    return KOfN(signal=entry.name, failed=rule.failed, of=rule.of)
+    return KOfN(signal=entry.name, failed=rule.failed, of=rule.of, tolerant=rule.tolerant)
 
 
 def _check(entry: access.ConfiguredSignal) -> HttpCheck:
@@ -271,5 +274,7 @@ async def _state(loaded: Loaded, clock: Clock) -> tuple[Store, FileLease]:
 def known_secrets(loaded: Loaded) -> tuple[str, ...]:
     """Every secret value of the configuration: never in a file, message or log."""
     targets = access.configured(loaded.settings)
-    headers = (entry.http.headers for target in targets for entry in target.signals if entry.http)
-    return tuple(value for pairs in headers for _, value in pairs if value)
+    headers = [entry.http.headers for target in targets for entry in target.signals if entry.http]
+    programs = [target.platform for target in targets if isinstance(target.platform, access.CommandPrograms)]
+    pairs = [pair for some in (*headers, *(program.environment for program in programs)) for pair in some]
+    return tuple(value for _, value in pairs if value)

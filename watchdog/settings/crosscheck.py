@@ -162,12 +162,12 @@ def _signal(settings: Settings, target: TargetSection, trail: Trail, signal: Sig
 
 def _needs_a_platform(target: TargetSection, trail: Trail, signal: SignalSection) -> Iterator[Finding]:
     """Pod states come from Kubernetes alone; instances to ask one by one also from a command's `current`."""
-    kubernetes = (*trail[:2], "kubernetes")
+    platforms = _below(trail[:2], ("kubernetes", "command"))
     if signal.workload is not None and target.kubernetes is None:
-        yield Finding(trail=trail, message="workload needs a target with `kubernetes`", involves=(kubernetes,))
+        yield Finding(trail=trail, message="workload needs a target with `kubernetes`", involves=platforms)
     if signal.http and signal.http.pods and target.kubernetes is None and target.command is None:
         message = "pods needs a target with `kubernetes` or `command`"
-        yield Finding(trail=(*trail, "http", "pods"), message=message, involves=(kubernetes,))
+        yield Finding(trail=(*trail, "http", "pods"), message=message, involves=platforms)
 
 
 def _http(trail: Trail, http: HttpSection, period: float) -> Iterator[Finding]:

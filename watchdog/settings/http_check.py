@@ -65,7 +65,7 @@ class Connection(StrEnum):
 
 
 class PodsSection(Section):
-    """Every pod of the target by its own address, so that samples carry their release."""
+    """Every pod (or instance of a command) by its own address, so that samples carry their release."""
 
     tcp: Annotated[int | None, Whole(least=1, most=65535)] = Field(
         default=None,
@@ -115,7 +115,7 @@ class HttpSection(Section):
 
     url: Url | None = Field(default=None, description="Where to ask. None = `pods` says where.")
     pods: PodsSection | None = Field(
-        default=None, description="Ask every pod of a Kubernetes target by its address. None = `url` says where."
+        default=None, description="Ask every instance of the target by its own address. None = `url` says where."
     )
     method: Method = Field(
         default=Method.GET, description="GET or HEAD. Default GET: HEAD is often answered elsewhere."

@@ -26,8 +26,8 @@ def check_key(key: str) -> str:
 
 
 def encode(document: JsonObject) -> str:
-    """Compact JSON. Raises ValueError or TypeError for what JSON cannot carry exactly."""
-    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_as_dict)
+    """Compact JSON in ASCII, which also carries half characters. Raises ValueError or TypeError for what JSON cannot."""
+    return json.dumps(document, allow_nan=False, separators=(",", ":"), default=_as_dict)
 
 
 def decode(text: str) -> JsonObject:
