@@ -87,12 +87,13 @@ class Shop:
         *,
         workloads: Sequence[Manifest] = (),
         rules: Sequence[Manifest] | None = None,
-        target: Config | None = None,
+        target: Mapping[str, Any] | None = None,
         **config: Any,
     ) -> WatchdogProcess:
         """A good release in front of its users, and a daemon that has seen it earn its grade.
 
-        `workloads` instead of the one Deployment; `signals`, `target` and `config` change the daemon's configuration.
+        `workloads` instead of the one Deployment; `rules` instead of our Role; `target` is more about the target `NAME`,
+        `config` about the whole daemon.
         """
         shown = [_with_cause(entry) for entry in workloads or [deployment()]]
         grant(self.admin, self.namespace, self.user, role() if rules is None else rules)
@@ -102,7 +103,7 @@ class Shop:
                 "kubernetes": self.address(entry),
                 "signals": dict(signals or {"pods": PODS, "workload": WORKLOAD}),
                 "data": "none",
-                **(target or {}),
+                **((target or {}) if entry["metadata"]["name"] == NAME else {}),
             }
             for entry in shown
         }
@@ -205,10 +206,33 @@ class Shop:
         assert incident is not None
         return incident
 
-    def wait_closed(self, reason: str, name: str = NAME, *, within: float = 40.0) -> Manifest:
-        """The newest incident of `name`, once it is closed; AssertionError when for another reason than this."""
-        incident = self.wait_stage("closed", name=name, within=within)
+    def wait_closed(self, reason: str, name: str = NAME, *, reopened: int = 0, within: float = 40.0) -> Manifest:
+        """The newest incident of `name`, once it is closed after so many openings anew.
+
+        AssertionError when it was closed for another reason than this.
+        """
+
+        def closed() -> Manifest | None:
+            found = self.watchdog.incidents(name)
+            done = found and found[0]["stage"] == "closed" and found[0]["reopened"] == reopened
+            return found[0] if done else None
+
+        incident = self.watchdog.wait(closed, f"an incident of {name} that is closed", within=within)
+        assert incident is not None
         assert incident["reason"] == reason, f"closed as {incident['reason']}\n{self.watchdog.describe()}"
+        return incident
+
+    def wait_held(self, *checks: str, name: str = NAME, within: float = 30.0) -> Manifest:
+        """The newest incident of `name`, once the gate holds it by these checks."""
+
+        def held() -> Manifest | None:
+            found = self.watchdog.incidents(name)
+            decision = (found[0].get("decision") or {}) if found else {}
+            objecting = {check["name"] for check in decision.get("checks", ()) if check["effect"] != "pass"}
+            return found[0] if set(checks) <= objecting else None
+
+        incident = self.watchdog.wait(held, f"an incident of {name} held by {', '.join(checks)}", within=within)
+        assert incident is not None
         return incident
 
     def wait_state(self, *states: str, name: str = NAME, within: float = 30.0) -> None:

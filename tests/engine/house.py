@@ -216,7 +216,11 @@ class House:
         """As if the present release had been watched long enough: graded good, in the store, before the daemon starts."""
         target, now = self.targets[name], self.clock.now()
         release = replace(target.unit.state().release, grade=Grade.GOOD, graded_at=now, **changes)
-        await self.remember(UnitRecord(unit=target.unit.ref, releases=(release,), current=release.fingerprint, first_seen=now, armed=armed))
+        await self.remember(
+            UnitRecord(
+                unit=target.unit.ref, releases=(release,), current=release.fingerprint, first_seen=now, armed=armed
+            )
+        )
 
     async def remember(self, record: UnitRecord) -> None:
         """A unit's record of an earlier run, beside the register that every earlier run has left."""
@@ -302,7 +306,9 @@ class House:
                 await task
         if not self._shared:
             await asyncio.sleep(0.01)
-            leaked = [left.get_name() for left in asyncio.all_tasks() - before - {asyncio.current_task()} if not left.done()]  # type: ignore[arg-type]
+            leaked = [
+                left.get_name() for left in asyncio.all_tasks() - before - {asyncio.current_task()} if not left.done()
+            ]  # type: ignore[arg-type]
             assert not leaked, f"leaked tasks: {leaked}"
 
     async def _bury(self, before: set[asyncio.Task[object]]) -> None:
@@ -373,7 +379,11 @@ class House:
         return from_document(UnitRecord, stored.document)
 
     async def story(self) -> str:
-        lines = [f"{e.at - self.started:7.2f} {e.kind}: {e.sentence}" for found in await self.incidents() for e in found.entries]
+        lines = [
+            f"{e.at - self.started:7.2f} {e.kind}: {e.sentence}"
+            for found in await self.incidents()
+            for e in found.entries
+        ]
         status = self.control.status()["targets"] if self.daemon else []
         return "\n".join([*lines, *(f"{row['name']} {row['state']}: {row['sentence']}" for row in status)])
 

@@ -265,6 +265,8 @@ async def test_samples_decision_journal_and_differences_are_always_part_of_it(fi
     rows = [json.loads(line) for line in files.contents[f"{root}/samples.jsonl"].splitlines()]
     assert len(rows) == len(samples())
     assert rows[0]["kind"] == "Sample"
+    journal = [json.loads(line) for line in files.contents[f"{root}/journal.jsonl"].splitlines()]
+    assert [row["kind_"] for row in journal] == ["first_bad", "breach", "countdown", "issued", "closed_recovered"]
     assert json.loads(files.contents[f"{root}/decision.json"])["checks"][0]["name"] == "mode"
     assert evidence.missing == ()
 

@@ -76,6 +76,15 @@ def test_time_without_an_answer_stops_the_clock_and_does_not_reset_it():
     assert first(play(RULE, [*gap, *[BAD] * 6]), "failing") is not None
 
 
+def test_time_in_which_nobody_polled_does_not_count_either():
+    known = context()
+    polls = [(5 * n, GOOD) for n in range(1, 13)] + [(moment, BAD) for moment in (65, 70, 145, 150)]
+    samples = [sample(moment, counts) for moment, counts in polls]
+    assert settle([RULE], samples, known, 150)[1].health is Health.INCONCLUSIVE
+    steady = [sample(5 * n, GOOD if n < 13 else BAD) for n in range(1, 31)]
+    assert settle([RULE], steady, known, 150)[1].health is Health.FAILING
+
+
 def test_low_traffic_looks_further_back_instead_of_breaking_the_run():
     trace = [(3, 0)] * 12 + [(1, 2), (3, 0), (2, 1)] * 12
     assert first(play(RULE, trace), "failing") is not None

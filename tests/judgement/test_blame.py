@@ -114,6 +114,7 @@ def test_most_of_the_others_failing_takes_the_blame_away_and_one_of_them_does_no
     ill = [other(f"f{n}", Health.FAILING) for n in range(3)]
     assert blame(replace(FACTS, siblings=(*well, *ill))).to_blame is False
     assert blame(replace(FACTS, siblings=(*well, ill[0]))).to_blame is True
+    assert blame(replace(FACTS, siblings=(*well, *ill[:2]))).to_blame is True
     assert blame(replace(FACTS, siblings=(ill[0],))).to_blame is True
 
 

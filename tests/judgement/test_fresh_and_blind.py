@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.judgement.traces import at, context, first, play, pod, sample, settle
@@ -173,6 +175,20 @@ def test_recovered_only_when_every_signal_is_known_and_good():
     assert not verdict_of("g" * 21, "-" * 21).recovered
     assert not verdict_of("g" * 21, "g" * 20 + "b").recovered
     assert not verdict_of("g" * 21, "gg").recovered
+
+
+class Boastful(Consecutive):
+    """Says recovered whatever it knows, as a rule of somebody else might."""
+
+    __slots__ = ()
+
+    def verdicts(self, state, context, now):
+        return tuple(replace(one, recovered=True) for one in super().verdicts(state, context, now))
+
+
+def test_a_rule_that_calls_itself_recovered_while_it_knows_nothing_is_not_believed():
+    for letters in ("g" + "u" * 20, "-" * 20, "gggbbb"):
+        assert not play(Boastful("health", 3), letters)[-1].recovered
 
 
 def test_a_signal_without_traffic_does_not_keep_a_target_from_being_healthy():

@@ -159,6 +159,13 @@ def test_one_that_came_back_between_two_of_our_reads_is_recognised_by_its_start(
     assert any("applied again" in one for one in sentences)
 
 
+def test_a_rollout_of_the_condemned_release_from_before_our_act_did_not_come_back():
+    unit = condemn(seen((0, state("a")), (100, state("b", started=100))), "b", at(200), "bad")
+    unit = replace(unit, acts=(Act(at=at(230), incident="i", from_release="b", to_release="a"),))
+    unit, sentences = observe(unit, state("b", started=215), at(231), POLICY)
+    assert (unit.fought, sentences) == ((), ())
+
+
 def test_a_known_good_release_rolled_out_again_keeps_its_grade_and_bakes_anew():
     unit = graded(seen((0, state("a"))), "a", 10)
     unit = seen((100, state("b")), (200, state("a", complete=False, started=-5)), unit=unit)
@@ -224,6 +231,7 @@ def test_good_is_earned_by_watched_minutes():
     assert entry is not None
     assert (entry.grade, entry.graded_at) == (Grade.GOOD, at(1901))
     assert not in_bake(unit, "b", at(1902), POLICY)[0]
+    assert credit(unit, 15, 50, True, at(1916), POLICY) == (unit, ())
 
 
 def test_paused_blind_unhealthy_and_unfinished_time_earns_nothing():

@@ -37,7 +37,8 @@ def test_a_release_that_does_far_worse_than_a_shared_outage_is_not_excused():
 
 
 def test_a_single_bad_event_of_the_old_release_excuses_nothing():
-    assert shown("bgg", "bbb").control == "ok"
+    assert shown("bgg", [(1, 1)] * 3).control == "ok"
+    assert shown("bbgg", [(1, 1)] * 4).control == "failing"
 
 
 def test_nothing_known_of_old_pods_is_none_and_not_ok():

@@ -212,11 +212,6 @@ def test_only_polls_that_most_pods_answered_well_count_towards_recovery():
     assert mixed(rule, known, down, down, *[thin] * 8, well, well).recovered
 
 
-def test_two_failures_in_a_row_are_not_recovery_though_the_window_allows_them():
-    verdicts = play(KOfN("health", 3, 6, recover_failed=2), "gggggg" + "bb" + "g")
-    assert [one.recovered for one in verdicts[5:]] == [True, True, False, True]
-
-
 def test_a_signal_that_leans_to_bad_is_not_called_healthy():
     assert play(default_rule("health"), "g" * 12 + "bb")[-1].signals[0].health is Health.INCONCLUSIVE
     assert play(KOfN("health", 4, 8), "g" * 8 + "bgbg")[-1].signals[0].health is Health.INCONCLUSIVE

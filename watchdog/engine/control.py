@@ -40,7 +40,7 @@ from watchdog.model import (
     iso,
     to_document,
 )
-from watchdog.ports import Conflict, ControlRefused, StoreUnavailable
+from watchdog.ports import Conflict, ControlRefused, Signal, StoreUnavailable
 from watchdog.safety.gate import pass_gate
 from watchdog.safety.machine import (
     CHOOSING,
@@ -119,7 +119,7 @@ class DaemonControl:
             began = self._daemon.clock.monotonic()
             samples = await Poller(self._daemon.board, target, watched, self._daemon.clock).poll()
             took = self._daemon.clock.monotonic() - began
-            rows += [_sample(sample, took, getattr(watched.signal, "phases", {})) for sample in samples]
+            rows += [_sample(sample, took, _phases(watched.signal, sample)) for sample in samples]
         health = _worst([str(row["health"]) for row in rows])
         return {
             "at": iso(self._daemon.clock.now()),
@@ -521,6 +521,15 @@ def _pretend(seen: Seen, now: Instant) -> Breach:
     first_bad = verdict.first_bad if verdict and verdict.first_bad is not None else now
     sentence = verdict.sentence if verdict else "no verdict"
     return Breach(target=seen.watch.name, at=now, first_bad=first_bad, signals=(), sentence=sentence)
+
+
+def _phases(signal: Signal, sample: Sample) -> dict[str, float]:
+    """Seconds of each phase that the signal measured for this sample's instance, where it measures phases."""
+    found = getattr(signal, "phases", {}).get(sample.instance or "")
+    if found is None:
+        return {}
+    measured = to_document(found)
+    return {key.removesuffix("_s"): value for key, value in measured.items() if key.endswith("_s") and value is not None}
 
 
 def _sample(sample: Sample, took: float, phases: JsonObject) -> dict[str, Any]:

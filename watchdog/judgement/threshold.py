@@ -82,7 +82,7 @@ class KOfN(Windowed):
         return Standing(
             text=f"{len(bad)} of the last {count(len(window), 'poll')} failed (limit {self.failed} of {self.of})",
             fires=fires,
-            recovered=well >= self.failed and len(bad) <= self.recovers_at and run <= 1,
+            recovered=well >= self.failed and len(bad) <= self.recovers_at,
             enough=len(window) >= self.failed,
             progress=1.0 if fires else min(ALMOST, share),
             bad_run=run,

@@ -21,6 +21,8 @@ VERSION = 1
 """Version of the document form. A reader refuses a higher one."""
 
 T = TypeVar("T")
+_ENVELOPE = ("kind", "v")
+_FIELDS = {f"{key}_": key for key in _ENVELOPE}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -42,10 +44,14 @@ def parse_instant(text: str) -> Instant:
 
 
 def to_document(value: Any) -> dict[str, Any]:
-    """The document of a record: ``{"kind": ..., "v": 1, ...fields}``. Raises TypeError for what is no record."""
+    """The document of a record: ``{"kind": ..., "v": 1, ...fields}``. Raises TypeError for what is no record.
+
+    A field that is itself called ``kind`` stands as ``kind_`` beside the record's kind.
+    """
     if not dataclasses.is_dataclass(value) or isinstance(value, type):
         raise TypeError(f"{type(value).__name__} is not a record")
-    return {"kind": type(value).__name__, "v": VERSION, **_fields_of(value)}
+    fields = {f"{key}_" if key in _ENVELOPE else key: item for key, item in _fields_of(value).items()}
+    return {"kind": type(value).__name__, "v": VERSION, **fields}
 
 
 def from_document(cls: type[T], document: Mapping[str, Any]) -> T:
@@ -59,7 +65,7 @@ def from_document(cls: type[T], document: Mapping[str, Any]) -> T:
         raise MalformedDocument(
             f"{cls.__name__}: version {version!r} cannot be read here (this version reads {VERSION})"
         )
-    body = {key: item for key, item in document.items() if key not in ("kind", "v")}
+    body = {_FIELDS.get(key, key): item for key, item in document.items() if key not in _ENVELOPE}
     return typing.cast("T", _record(cls, body, cls.__name__))
 
 

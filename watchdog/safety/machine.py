@@ -44,6 +44,7 @@ from watchdog.model import (
     record,
 )
 from watchdog.safety import wording
+from watchdog.safety.answers import strongest
 
 SIMULATED = frozenset({"mode", "first_start", "pause"})
 """Checks whose objection is simulated past: everything runs but the write (a would-have record)."""
@@ -331,24 +332,30 @@ def _noted(incident: Incident, event: Decided, now: Instant) -> Incident:
 
 
 def _follow(was: Incident, incident: Incident, event: Decided, now: Instant) -> Incident:
-    """Where the objections that are left lead."""
+    """Where the objections that are left lead. A countdown is none beside a question: no countdown follows an answer."""
     decision, simulated = event.decision, incident.simulated
     left = objections(decision, simulate=simulated)
     if not left:
         return _ready(incident, now)
     if left == ("countdown",):
         return _count_down(incident, event, now)
-    asking = decision.would if simulated else decision.outcome
-    only_sight = asking is Outcome.HOLD and set(left) <= {"breach_stands", "countdown"}
-    if incident.stage is Stage.COUNTDOWN and only_sight:
+    leads = strongest(check.outcome for check in decision.checks if check.name in left and check.name != "countdown")
+    if incident.stage is Stage.COUNTDOWN and leads is Outcome.HOLD and set(left) <= {"breach_stands", "countdown"}:
         return incident  # only a fresh poll is missing: recovery or a person ends a countdown, nothing else
-    if asking is not Outcome.ASK or incident.wrote:
-        return _held(incident, asking, event, now)
+    if leads is not Outcome.ASK or incident.wrote:
+        return _held(incident, leads, event, now)
     if simulated:
         return _close(incident, now, CloseReason.WOULD_HAVE, wording.would_have_asked(incident))
-    same = was.stage is Stage.ASKED and was.decision is not None and was.decision.asking == decision.asking
-    until = incident.ask_until if same and incident.ask_until else instant(now + event.ask_s)
-    return replace(incident, stage=Stage.ASKED, ask_until=until, countdown_until=None)
+    return _asked(was, incident, event, now)
+
+
+def _asked(was: Incident, incident: Incident, event: Decided, now: Instant) -> Incident:
+    """A person is asked; another question than the one that stands gets its own time."""
+    names = event.decision.asking
+    if was.stage is Stage.ASKED and was.ask_until and was.decision is not None and was.decision.asking == names:
+        return incident
+    asked = replace(incident, stage=Stage.ASKED, ask_until=instant(now + event.ask_s), countdown_until=None)
+    return _note(asked, now, "asked", f"asking for {event.ask_s:.0f} s about {', '.join(names)}")
 
 
 def _ready(incident: Incident, now: Instant) -> Incident:
@@ -378,9 +385,8 @@ def _held(incident: Incident, outcome: Outcome, event: Decided, now: Instant) ->
 
 
 def _only_noted(event: Decided) -> bool:
-    """Every check that escalates is one whose escalation calls nobody."""
-    left = [check for check in event.decision.checks if check.effect is not Effect.PASS and not check.overridden_by]
-    return all(check.name in event.noted for check in left if check.outcome is Outcome.ESCALATE)
+    """Something is told as a note that makes it nobody's business tonight, whatever else would escalate."""
+    return any(name in event.noted for name in objections(event.decision))
 
 
 def _changed(before: Decision | None, after: Decision) -> bool:

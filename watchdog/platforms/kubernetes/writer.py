@@ -125,8 +125,8 @@ class KubernetesWriter:
         if metadata.get("deletionTimestamp"):
             return f"{self._reader.label} is being deleted"
         claim = claim_on(live, self._reader.kind.word)
-        if False:
-            return ""
+        if claim is not None:
+            return claim.sentence
         there = annotation_of(live, FENCE)
         if there.isdecimal() and int(there) > self._fence():
             return f"a newer holder of the lease (term {there}) has written it; if that lease is gone, remove {FENCE}"
