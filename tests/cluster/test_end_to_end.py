@@ -6,7 +6,7 @@ import pytest
 
 from tests.cluster.users import users_of
 from tests.cluster.watched_shop import EVERY, GOOD, NAME, PODS, WORKLOAD, Shop, kinds_of, report_of
-from tests.cluster.workloads import daemon_set, deployment, rollout_history, set_image, stateful_set, wait_rolled_out
+from tests.cluster.workloads import daemon_set, deployment, rollout_history, stateful_set, wait_rolled_out
 
 JOURNAL = ["first_bad", "breach", "countdown", "evidence", "intent", "issued", "confirmed", "closed_recovered"]
 """The lines that no rollback is without, in their order."""
@@ -37,14 +37,13 @@ def test_the_record_holds_what_died_with_the_bad_pods(shop: Shop) -> None:
     assert "bookstore:2.0-crash1" in files["objects/workload.json"]
     assert "bookstore:1.0 → bookstore:2.0-crash1" in text
     assert report["state"]["reason"] == "recovered"
-    assert {"notice", "write", "roll_out"} & set(report["durations"]) or report["durations"]
-    assert report["evidence"]
+    assert {change["path"] for change in report["change"]["differences"]["changes"]} == set()
 
 
 @pytest.mark.parametrize(
     ("image", "words"),
     [
-        ("bookstore:2.0-crash1", "in a crash loop"),
+        ("bookstore:2.0-crash1", "CrashLoopBackOff"),
         ("bookstore:2.0-unready", "ProgressDeadlineExceeded"),
         ("bookstore:2.0-pull", "cannot start"),
     ],
@@ -59,10 +58,11 @@ def test_a_release_whose_pods_do_not_live_goes_back(shop: Shop, image: str, word
 
 
 def test_a_restart_is_no_release_and_the_way_back_leads_to_the_good_image(shop: Shop) -> None:
-    daemon = shop.open()
+    daemon = shop.open(target={"countdown": "3s"})
     shop.kubectl("rollout", "restart", "deployment/bookstore")
     wait_rolled_out(shop.kubectl)
-    set_image(shop.kubectl, "bookstore:2.0-err100")
+    shop.release("bookstore:2.0-err100")
+    shop.wait_stage("countdown")
     shop.kubectl("rollout", "restart", "deployment/bookstore")
     incident = shop.wait_closed("recovered")
     assert incident["good"]["images"] == {NAME: GOOD}

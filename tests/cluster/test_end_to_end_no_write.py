@@ -48,7 +48,7 @@ def test_observe_says_what_it_would_have_done_and_does_nothing(shop: Shop) -> No
 
 def test_a_pause_keeps_it_from_acting_and_its_end_begins_a_fresh_window(shop: Shop) -> None:
     daemon = shop.open({"pods": PODS})
-    daemon.order("pause", "target/bookstore", "--for", "10m", "--reason", "moving the database")
+    daemon.order("pause", "--scope", "target/bookstore", "--for", "10m", "--reason", "moving the database")
     shop.release(BAD)
     paused = shop.wait_closed("would_have")
     assert (shop.requests(), shop.image()) == ([], BAD)

@@ -74,6 +74,11 @@ class WatchdogProcess:
         }
         self.config.write_text(json.dumps({**own, **config}, indent=1))
 
+    def content(self) -> Config:
+        """The configuration as it was given, without what is this daemon's own."""
+        written: Config = json.loads(self.config.read_text())
+        return {key: value for key, value in written.items() if key not in ("state", "bundles", "api", "log")}
+
     def reload(self) -> None:
         """Have it read its configuration again; AssertionError when it refuses."""
         answer = Daemon(self.socket).post("/reload").body

@@ -21,7 +21,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.node.process import Node
 from tests.cluster.users import wait_served
 from tests.cluster.watchdog_process import Config, WatchdogProcess
-from tests.cluster.workloads import Kubectl, PORT, apply, deployment, grant, pods_of, service, set_image, wait_rolled_out
+from tests.cluster.workloads import Kubectl, PORT, apply, deployment, grant, pods_of, service, wait_rolled_out
 
 GOOD = "bookstore:1.0"
 NAME = "bookstore"
@@ -146,9 +146,13 @@ class Shop:
     # -- what people do ----------------------------------------------------------------------------------------------
 
     def release(self, image: str, workload: str = f"deployment/{NAME}") -> None:
-        """A release, with its reason in the history, as a pipeline makes it."""
-        set_image(self.kubectl, image, workload)
-        self.kubectl("annotate", workload, f"{CAUSE}=release {image}", "--overwrite")
+        """A release, with its reason in the history, as a pipeline applies it."""
+        container = {"name": workload.partition("/")[2], "image": image}
+        change = {
+            "metadata": {"annotations": {CAUSE: f"release {image}"}},
+            "spec": {"template": {"spec": {"containers": [container]}}},
+        }
+        self.kubectl("patch", workload, "--type=strategic", f"--patch={json.dumps(change)}")
 
     def users_url(self, name: str = NAME) -> str:
         """Where users read, once somebody answers there."""

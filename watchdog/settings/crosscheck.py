@@ -236,6 +236,12 @@ def doubts(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             trail=("notify",), message="no channel is configured: notices are only in the log and the incident"
         )
+    for name, group in settings.groups.items():
+        if len(group.order) > 1:
+            message = (
+                "in this version each member goes back by itself; the group shares mode, pauses and one write at a time"
+            )
+            yield Finding(trail=("groups", name, "order"), message=message)
     for name, target in settings.targets.items():
         yield from _doubts_of_target(settings, name, target)
 

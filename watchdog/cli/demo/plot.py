@@ -28,7 +28,7 @@ async def play(scenario: str, terminal: Terminal) -> int:
     loop = asyncio.get_running_loop()
     async with stage() as on:
         narrator = Narrator(terminal, on.control, loop.time)
-        narrator.say("a bookstore is open: 3 API and 2 web processes, a balancer, a database, 40 readers a second")
+        narrator.say("a bookstore is open: 3 API and 2 web processes, a balancer, a database, 15 requests a second")
         narrator.say(f"a watchdog looks on; its configuration: {on.home / 'watchdog.yaml'}")
         async with _telling(narrator):
             await _good_release(on, narrator)

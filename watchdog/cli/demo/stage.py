@@ -22,6 +22,9 @@ from watchdog.engine.daemon import Daemon
 from watchdog.redaction import Redactor
 from watchdog.testing.bookstore import Bookstore
 
+READERS = 15.0
+"""Requests a second: enough to feel a fault at once, few enough for a busy laptop."""
+
 CONFIGURATION = """\
 # The demo's configuration. Times are shortened so that a whole story fits into a minute.
 mode: enforce
@@ -37,25 +40,25 @@ defaults:
   evidence: 3s                       # normally 15s
 targets:
   bookstore:
-    command: {{current: {current}, history: {history}, rollback: {rollback}, every: 500ms}}
+    command: {{current: {current}, history: {history}, rollback: {rollback}, every: 1s}}
     data: none                       # the bookstore's releases share no data that could move ahead
     depends_on: [database]
     signals:
       books:                         # each instance, so that old and new release are told apart
-        http: {{pods: {{path: /api/books}}, timeout: 450ms}}
-        every: 500ms
-        rule: {{above: 5%, for: 5s, min_events: 12}}
+        http: {{pods: {{path: /api/books}}, timeout: 550ms}}
+        every: 600ms
+        rule: {{above: 5%, for: 5s, min_events: 10}}
       door:                          # the service as readers meet it
-        http: {{url: "{api}/api/books", timeout: 450ms}}
-        every: 500ms
-        rule: {{above: 5%, for: 6s, min_events: 8}}
+        http: {{url: "{api}/api/books", timeout: 550ms}}
+        every: 600ms
+        rule: {{above: 5%, for: 7s, min_events: 8}}
       front:
         http: {{url: "{front}/", timeout: 900ms}}
         every: 1s
-        rule: {{consecutive: 5}}
+        rule: {{consecutive: 6}}
   database:                          # watched only: says whether a fault is the release's or everybody's
     signals:
-      health: {{http: {{url: "{database}", timeout: 450ms}}, every: 500ms, rule: {{consecutive: 2}}}}
+      health: {{http: {{url: "{database}", timeout: 550ms}}, every: 600ms, rule: {{consecutive: 2}}}}
 """
 
 
@@ -73,7 +76,7 @@ class Stage:
 async def stage() -> AsyncIterator[Stage]:
     """Open the bookstore and a watchdog on it; take both down at the end."""
     home = Path(tempfile.mkdtemp(prefix="watchdog-demo-"))
-    async with Bookstore.start(home / "bookstore", release="1.0") as store:
+    async with Bookstore.start(home / "bookstore", release="1.0", rate=READERS) as store:
         await store.settled()
         path = home / "watchdog.yaml"
         path.write_text(configuration(home, store))

@@ -38,7 +38,6 @@ def restore_body(
     restored = {
         **{key: value for key, value in template.items() if key != "metadata"},
         "metadata": {**metadata, **({"labels": labels} if labels else {})},
-        "$patch": "replace",
     }
     return {
         "metadata": {

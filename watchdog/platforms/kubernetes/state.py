@@ -134,7 +134,7 @@ def hints_of(workload: JsonObject) -> Mapping[str, Any]:
 def _in_progress(snapshot: Snapshot, rollout: Rollout, memory: Memory) -> bool:
     if rollout.complete:
         return False
-    if False:
+    if memory.completed:
         return snapshot.fingerprint != memory.completed
     status = snapshot.workload.get("status") or {}
     several = sum(revision.replicas > 0 for revision in snapshot.revisions) > 1

@@ -1,0 +1,360 @@
+"""P2-P5: while paused nothing is changed by us on any path; pauses fail closed, are acknowledged, and end in a fresh window.
+
+Mutations tried, each fails here: `pausing.active` giving no pauses; `PauseBook.register` giving an empty register for one
+that is missing or damaged; `Care.pause_ended` without its `rearm`; `DaemonControl._settled` answering True at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import looptime
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.engine.conftest import Log
+from tests.engine.house import House, Target
+from watchdog.engine.pauses import REGISTER
+from watchdog.model import CloseReason, Pause, PauseRegister, Stage, from_document, instant, iso
+from watchdog.ports import ControlRefused
+from watchdog.testing.platforms import WriteFault
+
+EVENTS = (
+    "deploy bad",
+    "deploy worse",
+    "recover",
+    "fail again",
+    "restart",
+    "kill",
+    "reload",
+    "fault",
+    "unclear",
+    "resume other",
+)
+
+
+async def happen(house: House, api: Target, event: str, stack: contextlib.AsyncExitStack) -> None:
+    daemon = house.daemon
+    assert daemon is not None
+    if event.startswith("deploy"):
+        house.go_bad(fingerprint=event.split()[1])
+    elif event == "recover":
+        api.behaviour.bad = dict.fromkeys(api.behaviour.bad, 0.0)
+    elif event == "fail again":
+        api.behaviour.bad = dict.fromkeys([*api.behaviour.bad, "good"], 1.0)
+    elif event in ("restart", "kill"):
+        if event == "kill":
+            house.life.gone.set()
+        await stack.aclose()
+        await stack.enter_async_context(house.running())
+    elif event == "reload":
+        await daemon.reloader.reload()
+    elif event == "fault":
+        api.unit.fail_next_write(WriteFault.LOST_UNKNOWN)
+    elif event == "unclear":
+        api.unit.fail_next_write(WriteFault.APPLIED_UNKNOWN)
+    elif event == "resume other":
+        with contextlib.suppress(ControlRefused):
+            await house.control.resume("target/web", "ann")
+
+
+async def live_through(pause_at: float, length: float, events: list[tuple[float, str]]) -> tuple[House, float, float]:
+    """One life with a pause in it. Returns when it was acknowledged and when it ended."""
+    house = House()
+    api, _ = house.add(countdown_s=2.0), house.add("web")
+    await house.earn()
+    await house.earn("web")
+    moments = sorted([*events, (pause_at, "pause")])
+    begins = ends = 0.0
+    async with contextlib.AsyncExitStack() as stack:
+        daemon = await stack.enter_async_context(house.running())
+        daemon.rebuild = None
+        await house.pass_(2)
+        origin = house.clock.monotonic()
+        for at, event in moments:
+            await house.pass_(max(0.0, origin + at - house.clock.monotonic()))
+            if event == "pause":
+                await house.pause(length)
+                begins = house.clock.now()
+                ends = begins + length
+            else:
+                await happen(house, api, event, stack)
+        await house.pass_(max(1.0, ends - house.clock.now() + 5.0))
+    return house, begins, ends
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(
+    pause_at=st.floats(0.0, 20.0),
+    length=st.floats(10.0, 30.0),
+    events=st.lists(st.tuples(st.floats(0.0, 30.0), st.sampled_from(EVENTS)), min_size=1, max_size=5),
+)
+@example(pause_at=8.5, length=20.0, events=[(0.0, "deploy bad")])
+@example(pause_at=3.0, length=30.0, events=[(0.0, "unclear"), (0.5, "deploy bad"), (6.0, "kill")])
+def test_p2_no_write_lies_inside_a_pause_whatever_happens(
+    pause_at: float, length: float, events: list[tuple[float, str]]
+) -> None:
+    with contextlib.closing(looptime.new_event_loop()) as loop:
+        house, begins, ends = loop.run_until_complete(live_through(pause_at, length, events))
+    inside = [write for write in house.world.writes if begins <= write.at < ends]
+    assert inside == []
+    assert all(write.to_release == "good" for write in house.world.writes)
+
+
+def test_p2_the_property_would_notice_a_write() -> None:
+    """The same life without its pause does write: the property above is not empty."""
+    with contextlib.closing(looptime.new_event_loop()) as loop:
+        house, begins, _ = loop.run_until_complete(live_through(25.0, 10.0, [(0.0, "deploy bad")]))
+    assert [write.at < begins for write in house.world.writes] == [True]
+
+
+async def _paused_after(house: House, moment: float) -> None:
+    await house.pass_(2)
+    house.go_bad()
+    await house.pass_(moment)
+    await house.pause(120)
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_p2_a_pause_ends_a_countdown_and_resuming_begins_a_new_one() -> None:
+    house = House()
+    house.add()
+    await house.earn()
+    async with house.running():
+        await house.pass_(2)
+        house.go_bad()
+        await house.when(lambda found: found.stage is Stage.COUNTDOWN)
+        await house.pass_(8)
+        pause = await house.pause(120)
+        held = await house.closed()
+        assert held.reason is CloseReason.WOULD_HAVE
+        assert any(entry.kind == "ended" for entry in held.entries)
+        await house.pass_(20)
+        assert house.writes == []
+        resumed = house.clock.now()
+        await house.control.resume(pause, "ann")
+        await house.until(lambda: house.writes)
+        assert house.world.writes[0].at - resumed >= 10 + 2  # a whole countdown after three fresh samples
+        await house.closed()
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+@pytest.mark.parametrize("trouble", ["garbage", "missing", "hangs", "unavailable"])
+async def test_p3_a_register_that_cannot_be_read_means_paused_and_is_told(trouble: str, log: Log) -> None:
+    house = House()
+    house.add()
+    await house.earn()
+    async with house.running():
+        await house.pass_(3)
+        if trouble == "garbage":
+            house.store.garbage.add(REGISTER)
+        elif trouble == "missing":
+            stored = await house.inner.read(REGISTER)
+            assert stored is not None
+            await house.inner.delete(REGISTER, stored.version)
+        else:
+            setattr(house.store, {"hangs": "hang"}.get(trouble, trouble), True)
+        house.go_bad()
+        await house.pass_(60)
+        assert house.writes == []
+        assert house.control.status()["headline"].startswith("PAUSED")
+        assert not house.control.status()["store"]["ok"]
+        assert [notice.severity for notice in house.told("store")] == ["page"]
+        if trouble == "hangs":
+            house.store.hang = False
+    assert house.writes == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_p3_once_the_register_can_be_read_again_fresh_samples_are_needed_and_then_it_acts() -> None:
+    house = House()
+    house.add()
+    await house.earn()
+    async with house.running():
+        await house.pass_(3)
+        house.store.garbage.add(REGISTER)
+        house.go_bad()
+        await house.pass_(40)
+        house.store.garbage.clear()
+        readable = house.clock.now()
+        await house.until(lambda: house.writes)
+        assert house.world.writes[0].at - readable >= 10 + 2
+        await house.pass_(1)
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+@pytest.mark.parametrize("until", ["soon", 17, None])
+async def test_p3_a_mistyped_pause_means_paused(until: object) -> None:
+    house = House()
+    house.add()
+    await house.earn()
+    stored = await house.inner.read(REGISTER)
+    assert stored is not None
+    pause = {"id": "p", "scope": "all", "who": "ann", "why": "x", "since": iso(house.clock.now()), "until": until}
+    await house.inner.replace(REGISTER, {**stored.document, "pauses": [pause]}, stored.version)
+    async with house.running():
+        await house.pass_(3)
+        house.go_bad()
+        await house.pass_(40)
+    assert house.writes == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_p3_a_scope_that_nobody_understands_covers_everything() -> None:
+    house = House()
+    house.add()
+    await house.earn()
+    async with house.running():
+        await house.pass_(2)
+        await house.pause(scope="target/api")
+        stored = await house.inner.read(REGISTER)
+        assert stored is not None
+        (pause,) = stored.document["pauses"]
+        await house.inner.replace(
+            REGISTER, {**stored.document, "pauses": [{**pause, "scope": "targt/x"}]}, stored.version
+        )
+        house.go_bad()
+        await house.closed()
+    assert house.writes == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_p3_a_pause_survives_a_restart_and_ends_by_itself_with_a_notice_and_its_count() -> None:
+    house = House()
+    house.add()
+    await house.earn()
+    async with house.running():
+        await house.pass_(2)
+        await house.pause(90)
+    async with house.running():
+        await house.pass_(2)
+        assert house.control.status()["headline"].startswith("PAUSED by ann")
+        house.go_bad()
+        incident = await house.closed()
+        assert incident.reason is CloseReason.WOULD_HAVE
+        ends = house.daemon.pauses.last.pauses[0].until  # type: ignore[union-attr]
+        await house.until(lambda: house.writes)
+        assert house.world.writes[0].at >= ends
+        await house.until(lambda: house.told("pause-ended"))
+    (notice,) = house.told("pause-ended")
+    assert "1 acts were suppressed" in notice.body
+    stored = await house.inner.read(REGISTER)
+    assert stored is not None
+    (pause,) = from_document(PauseRegister, stored.document).pauses
+    assert (pause.who, pause.why, pause.scope, pause.suppressed) == ("ann", "maintenance", "all", 1)
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_p3_a_window_of_the_configuration_pauses_from_its_beginning_to_its_end() -> None:
+    house = House()
+    house.add()
+    await house.earn()
+    now = house.clock.now()
+    window = Pause(
+        id="w", scope="all", who="configuration", why="nightly", since=instant(now + 5), until=instant(now + 60)
+    )
+    house.windows = (window,)
+    async with house.running():
+        await house.pass_(3)
+        house.go_bad()
+        await house.pass_(30)
+        assert house.writes == []
+        await house.until(lambda: house.writes)
+    assert house.world.writes[0].at >= window.until
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_p4_a_pause_during_a_write_is_pending_until_the_write_has_come_back() -> None:
+    house = House()
+    api = house.add()
+    await house.earn()
+    async with house.running():
+        await house.pass_(2)
+        api.unit.fail_next_write(WriteFault.APPLIED_NO_ANSWER)
+        house.go_bad()
+        await house.until(lambda: house.writes)
+        answer = await house.control.pause("all", instant(house.clock.now() + 600), "late", "ann")
+        assert answer["applied"] is False
+        assert "still under way" in answer["sentence"]
+        pause = house.daemon.pauses.last.pauses[0]  # type: ignore[union-attr]
+        await house.until(lambda: house.daemon.applied(pause), within=12)  # type: ignore[union-attr]
+        later = await house.control.pause("all", instant(house.clock.now() + 600), "again", "ann")
+        assert later["applied"] is True
+        assert later["cycle"] >= answer["cycle"]
+        await house.closed()
+    assert house.writes == [("bad", "good")]
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_p4_the_reply_says_applied_with_the_cycle_when_nothing_is_under_way() -> None:
+    house = House()
+    house.add()
+    await house.earn()
+    async with house.running() as daemon:
+        await house.pass_(5)
+        answer = await house.control.pause("target/api", instant(house.clock.now() + 60), "why", "ann")
+        assert (answer["applied"], answer["cycle"]) == (True, daemon.cycle)
+        with pytest.raises(ControlRefused, match="matches nothing"):
+            await house.control.pause("target/other", instant(house.clock.now() + 60), "why", "ann")
+        ended = await house.control.resume("target/api", "ann")
+        assert (ended["applied"], len(ended["ended"])) == (True, 1)
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_p4_without_the_store_a_pause_is_refused_and_not_acknowledged() -> None:
+    house = House()
+    house.add()
+    await house.earn()
+    async with house.running():
+        await house.pass_(2)
+        house.store.read_only = True
+        with pytest.raises(ControlRefused, match="store"):
+            await house.pause()
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_p5_resuming_needs_as_many_new_failing_samples_as_the_rule_says() -> None:
+    house = House()
+    api = house.add(n=5, countdown_s=0.0)
+    await house.earn()
+    async with house.running():
+        await house.pass_(2)
+        pause = await house.pause()
+        house.go_bad()
+        await house.closed()
+        polls = len(api.signals[0].polls)
+        await house.control.resume(pause, "ann")
+        await house.until(lambda: house.writes)
+        assert len(api.signals[0].polls) - polls >= 5
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_p5_after_resuming_the_release_that_runs_then_is_what_counts() -> None:
+    house = House()
+    api = house.add()
+    await house.earn()
+    async with house.running():
+        await house.pass_(2)
+        pause = await house.pause()
+        house.go_bad()
+        await house.closed()
+        api.unit.deploy("fixed")
+        await asyncio.sleep(0)
+        await house.control.resume(pause, "ann")
+        await house.pass_(40)
+    assert house.writes == []
+    assert [found.blamed.fingerprint for found in await house.incidents()] == ["bad"]
