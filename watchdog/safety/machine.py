@@ -464,7 +464,7 @@ def _try_again(incident: Incident, sentence: str, now: Instant) -> Incident:
     lost = sum(1 for entry in incident.intents if entry.outcome == Issue.PRECONDITION_FAILED.value)
     incident = _note(incident, now, "not_written", f"nothing was written: {sentence}")
     if lost >= ATTEMPTS:
-        text = f"the target changed under the write {lost} times; nothing was written"
+        text = f"nothing was written in {lost} tries: {sentence}"
         return _close(incident, now, CloseReason.PRECONDITION_FAILED, text, human=True)
     return replace(incident, stage=Stage.CAPTURED)
 

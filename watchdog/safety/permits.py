@@ -16,6 +16,9 @@ from watchdog.model import Decision, Intent, Outcome, Permit, Step
 LIFETIME_S = 5.0
 """Seconds between the gate's pass and the write at most (decisions.md section 1)."""
 
+ROUNDING_S = 1e-6
+"""``(a + 5.0) - a`` is not always 5.0."""
+
 
 class PermitOffice:
     """Signs and checks permits with a secret that lives as long as the process."""
@@ -50,7 +53,7 @@ class PermitOffice:
         expected = (step.unit.key, intent.from_release, intent.to_release, step.name, intent.incident)
         if (permit.unit, permit.from_release, permit.to_release, permit.step, permit.incident) != expected:
             return "the permit names another unit, release, step or incident"
-        if not 0 <= permit.expires - monotonic <= LIFETIME_S:
+        if not 0 <= permit.expires - monotonic <= LIFETIME_S + ROUNDING_S:
             return "the permit has expired"
         return ""
 

@@ -77,7 +77,7 @@ _CLOSING = {
     CloseReason.REFUSED: ("refused", "page", "the rollback was refused"),
     CloseReason.EXPIRED: ("expired", "page", "nobody answered; nothing was written"),
     CloseReason.SUPERSEDED: ("closed", "info", "a newer change came; the watchdog stands down"),
-    CloseReason.PRECONDITION_FAILED: ("refused", "page", "the target changed under the write; nothing was written"),
+    CloseReason.PRECONDITION_FAILED: ("refused", "page", "no try to write was accepted; nothing was written"),
     CloseReason.WOULD_HAVE: ("would_have", "info", "would have rolled back; nothing was written"),
 }
 

