@@ -30,7 +30,7 @@ from watchdog.model import (
     instant,
     to_document,
 )
-from watchdog.ports import HazardReader, Lease, Store, Stored
+from watchdog.ports import HazardReader, Lease, LeaseState, Store, Stored
 from watchdog.safety.permits import PermitOffice
 from watchdog.stores.memory import MemoryStore
 from watchdog.testing.channels import RecordingChannel
@@ -65,13 +65,27 @@ async def never() -> None:
 
 
 class Life:
-    """One process. `die_after` counts its writes to the store; `die_at` names a point around the write to the world."""
+    """One process. `die_after` counts its writes to the store, `die_in_response` those since an incident's first one;
+    `die_at` names a point around the write to the world."""
 
     def __init__(self) -> None:
         self.writes: list[tuple[str, str]] = []
         self.die_after: int | None = None
+        self.die_in_response: int | None = None
         self.die_at = ""
         self.gone = asyncio.Event()
+
+    @property
+    def of_response(self) -> list[str]:
+        """Keys written since the first write of an incident."""
+        keys = [key for _, key in self.writes]
+        first = next((n for n, key in enumerate(keys) if key.startswith("incident/")), len(keys))
+        return keys[first:]
+
+    def due(self) -> bool:
+        if self.die_in_response is not None and len(self.of_response) >= self.die_in_response:
+            return True
+        return self.die_after is not None and len(self.writes) >= self.die_after
 
     async def end(self) -> None:
         """kill -9: this very await never returns, and nothing of this process reaches anybody any more."""
@@ -127,8 +141,27 @@ class MortalStore:
 
     async def _wrote(self, verb: str, key: str) -> None:
         self.life.writes.append((verb, key))
-        if self.life.die_after is not None and len(self.life.writes) >= self.life.die_after:
+        if self.life.due():
             await self.life.end()
+
+
+class MortalLease:
+    """A process that is gone renews nothing."""
+
+    def __init__(self, inner: Lease, life: Life) -> None:
+        self.inner, self.life = inner, life
+
+    async def acquire(self) -> LeaseState:
+        if self.life.gone.is_set():
+            await never()
+        return await self.inner.acquire()
+
+    def state(self) -> LeaseState:
+        return self.inner.state()
+
+    async def release(self) -> None:
+        if not self.life.gone.is_set():
+            await self.inner.release()
 
 
 class MortalWriter:
@@ -195,7 +228,7 @@ class House:
         self.targets: dict[str, Target] = dict(other.targets) if other else {}
         self.mode, self.first_start = "enforce", "observe"
         self.windows: tuple[Pause, ...] = ()
-        self.reference: Callable[[], Sequence[bool | None]] = tuple
+        self.reference: tuple[str, ...] = ()
         self.daemon: Daemon | None = None
         self.life = Life()
         self._shared = other is not None
@@ -292,7 +325,9 @@ class House:
             await self.reopen()
         self._lives, self.life = self._lives + 1, Life()
         store: Store = MortalStore(self.store, self.life)
-        daemon = self.daemon = Daemon(self.setup(), store, self.lease, self.recorder, self.clock, SECRET)
+        daemon = self.daemon = Daemon(
+            self.setup(), store, MortalLease(self.lease, self.life), self.recorder, self.clock, SECRET
+        )
         task = asyncio.create_task(daemon.run(), name="daemon")
         try:
             yield daemon

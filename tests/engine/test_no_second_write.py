@@ -55,7 +55,6 @@ async def test_p6_the_second_daemon_takes_over_where_the_first_one_died(stage: S
             one.go_bad()
             await one.when(lambda found: found.stage is stage)
             one.life.gone.set()
-            lease.force(None)
             lease.desk.holder = ""  # its time ran out
             incident = await one.closed()
     assert one.writes == [("bad", "good")]

@@ -97,6 +97,11 @@ def blind_dependency(house: House) -> None:
     house.add("db", platform=False).behaviour.unknown = "connection refused"
 
 
+def broken_reference(house: House) -> None:
+    house.reference = ("internet",)
+    house.add("internet", platform=False).behaviour.dependency_down = True
+
+
 CLOSED: dict[str, tuple[Callable[[House], object], str]] = {
     "observe": (with_policy(mode=Mode.OBSERVE), "mode"),
     "ask": (with_policy(mode=Mode.ASK), "mode"),
@@ -120,7 +125,7 @@ CLOSED: dict[str, tuple[Callable[[House], object], str]] = {
     "good release not checked": (findings(Finding(name="cm", sentence="forbidden", unknown=True)), "good_can_run"),
     "hazard present": (hazard(True), "hazards"),
     "hazard unknown": (hazard(None), "hazards"),
-    "reference probe fails": (lambda house: setattr(house, "reference", lambda: (False,)), "self_suspect"),
+    "reference probe fails": (broken_reference, "self_suspect"),
     "no budget at all": (with_policy(budget=Budget(per_target=0)), "budget"),
 }
 

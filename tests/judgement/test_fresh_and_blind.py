@@ -122,6 +122,16 @@ def test_a_change_of_release_counts_at_once_also_when_no_sample_came_with_it():
     assert not verdict.suspicious
 
 
+def test_what_was_said_of_nobody_in_particular_outlives_a_release_and_what_was_said_of_the_old_one_does_not():
+    old, new = context(release="old"), context(release="new")
+    samples = [sample(5 * n, "g") for n in range(1, 6)] + [sample(5 * n, "b", release="old") for n in (6, 7)]
+    state, verdict = settle([RULE], samples, old, 35)
+    assert verdict.suspicious
+    _, verdict = judge([RULE], state, [], new, at(36))
+    assert verdict.health is Health.HEALTHY
+    assert not verdict.suspicious
+
+
 def test_samples_of_the_old_release_never_move_the_verdict_of_the_new_one():
     known = context(instances=(pod("o", release="old"), pod("n")))
     named = [sample(5 * n, "b", release="old", instance="o") for n in range(1, 20)]

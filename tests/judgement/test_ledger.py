@@ -95,6 +95,13 @@ def test_first_sight_notes_what_runs_without_suspecting_it():
     assert "was not seen" in why
 
 
+def test_one_found_complete_of_which_nobody_knows_since_when_is_not_suspected_whenever_it_began():
+    unit = seen((50, state("a", started=0)))
+    assert not in_bake(unit, "a", at(60), POLICY)[0]
+    young = seen((50, state("a", started=0, completed=20)))
+    assert in_bake(young, "a", at(60), POLICY)[0]
+
+
 def test_a_new_release_is_seen_from_start_to_completion():
     unit = seen((0, state("a")))
     unit, sentences = observe(unit, state("b", complete=False), at(100), POLICY)
@@ -387,6 +394,29 @@ def test_the_ledger_is_bounded_and_good_releases_go_last(fates):
     if len(kept_good) < len(good):
         assert all(one.is_good for one in unit.releases if one.fingerprint != unit.current)
     assert from_document(UnitRecord, to_document(unit)) == unit
+
+
+def history(*fates: str) -> UnitRecord:
+    unit = EMPTY
+    for number, fate in enumerate(fates):
+        unit = seen((number * 100, state(f"{fate}{number}")), unit=unit)
+        if fate == "good":
+            unit = graded(unit, unit.current, number * 100 + 50)
+        if fate == "bad":
+            unit = condemn(unit, unit.current, at(number * 100 + 50), "bad")
+    return unit
+
+
+def test_new_releases_are_forgotten_first_then_condemned_ones_and_the_current_one_never():
+    kept = [one.fingerprint for one in history(*["good"] * 12, *["bad"] * 12, *["new"] * 12).releases]
+    assert sum(name.startswith("good") for name in kept) == 12
+    assert sum(name.startswith("bad") for name in kept) == 12
+    assert "new35" in kept
+    crowded = history(*["good"] * 20, *["bad"] * 12, "new").releases
+    assert sum(one.grade is Grade.CONDEMNED for one in crowded) == 9
+    full = history(*["good"] * 31, "new")
+    assert full.current == "new31"
+    assert full.release("new31") is not None
 
 
 def test_templates_are_kept_where_they_may_be_needed():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.judgement.traces import STEP, at, context, pod, sample
@@ -75,6 +75,7 @@ def test_order_within_a_batch_and_repetition_do_not_change_the_state(rule, lette
     )
 
 
+@example(KOfN("health", 1, 1), ["g"], ["u", *["g"] * 21])
 @given(RULES, LETTERS, LETTERS)
 def test_a_batch_that_comes_twice_changes_nothing(rule, letters, more):
     known = context()

@@ -176,6 +176,34 @@ async def test_without_memory_a_rollout_that_runs_is_recognised_and_with_it_scal
 
 
 @pytest.mark.asyncio
+async def test_a_restart_rolls_pods_but_is_no_release_for_who_saw_the_release_complete(shop):
+    shop.begin("web:1")
+    assert (await shop.platform.read_state()).complete
+    shop.server.behave("web:1", ready=False)
+    shop.release("web:1", **{"kubectl.kubernetes.io/restartedAt": "now"})
+    state = await shop.platform.read_state()
+    assert (state.complete, state.in_progress) == (False, False)
+    shop.connect()
+    assert (await shop.platform.read_state()).in_progress, "without memory two ReplicaSets with pods are a rollout"
+
+
+@pytest.mark.asyncio
+async def test_a_template_that_the_controller_makes_no_revision_of_is_not_rolled_out_whatever_the_numbers_say(shop):
+    shop.begin("web:1", paused=False)
+    shop.edit(lambda d: d["spec"].update(paused=True))
+    shop.release("web:2")
+    state = await shop.platform.read_state()
+    live = shop.live()
+    assert live["status"]["observedGeneration"] == live["metadata"]["generation"]
+    assert (state.complete, state.observed, state.paused, state.release.images) == (
+        False,
+        False,
+        True,
+        {"web": "web:2"},
+    )
+
+
+@pytest.mark.asyncio
 @pytest.mark.looptime
 async def test_a_release_seen_coming_has_its_time_and_completion_and_its_author(shop):
     shop.begin("web:1")
@@ -404,6 +432,14 @@ async def test_a_controller_that_merely_names_the_workload_steers_it(shop, group
     shop.server.denied.add(("list", resource))
     found = await shop.platform.detect_owner()
     assert (found.owner, f"grant list on {resource}" in found.sentence) == (Owner.UNKNOWN, True)
+
+
+@pytest.mark.asyncio
+async def test_who_wrote_only_the_status_claims_nothing(shop):
+    shop.begin("web:1")
+    entry = {"manager": "argocd-controller", "operation": "Update", "subresource": "status"}
+    shop.edit(lambda d: d["metadata"].update(managedFields=[entry]))
+    assert (await shop.platform.detect_owner()).owner is Owner.NOBODY
 
 
 @pytest.mark.asyncio

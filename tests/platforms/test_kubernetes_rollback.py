@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -11,6 +12,8 @@ import pytest_asyncio
 from tests.platforms.kubernetes_shop import DEADLINE_S, NAME, NS, Shop, template
 from watchdog.model import Finding, Issue, Owner, Progress, Release, Resolution
 from watchdog.platforms.kubernetes.fingerprint import fingerprint
+from watchdog.ports import PermitRefused
+from watchdog.safety.permits import PermitOffice
 from watchdog.testing.kubernetes import Fault
 
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
@@ -218,6 +221,18 @@ async def test_a_newer_holder_of_the_lease_makes_an_older_one_stand_down(shop):
     assert outcome.issue is Issue.PRECONDITION_FAILED
     assert "term 9" in outcome.sentence
     assert shop.server.writes == []
+
+
+@pytest.mark.asyncio
+async def test_a_permit_that_is_refused_sends_not_even_a_read(shop):
+    shop.begin("web:1")
+    shop.release("web:bad")
+    intent = shop.intent(await shop.plan_back())
+    shop.server.requests.clear()
+    shop.office = PermitOffice(b"another office's")
+    with pytest.raises(PermitRefused):
+        await shop.execute(intent)
+    assert shop.server.requests == []
 
 
 # -- oracle 3 --------------------------------------------------------------------------------------------------------
@@ -545,14 +560,19 @@ async def test_oracle_7_patch_first_then_exactly_one_delete_with_uid_after_the_c
         assert healthy <= {pod["metadata"]["uid"] for pod in shop.pods()} or shop.image() == "web:1"
 
 
+def unready(pod):
+    pod["status"]["conditions"] = [{"type": "Ready", "status": "False"}]
+
+
 @pytest.mark.asyncio
 async def test_oracle_7_pods_below_the_partition_and_healthy_pods_are_never_deleted(tmp_path):
     async with Shop(tmp_path, "StatefulSet", allow_pod_delete=True) as shop:
-        good = await stuck(shop, updateStrategy={"type": "RollingUpdate", "rollingUpdate": {"partition": 2}})
-
-        def unready(pod):
-            pod["status"]["conditions"] = [{"type": "Ready", "status": "False"}]
-
+        shop.begin("web:0")
+        shop.release("web:1")
+        good = await shop.good("web:0")
+        shop.edit(lambda d: d["spec"].update(updateStrategy={"rollingUpdate": {"partition": 2}}))
+        shop.server.behave("web:bad", ready=False)
+        shop.release("web:bad")
         shop.server.lagging = True
         shop.server.edit("pods", NS, "web-0", unready, "v1")
         plan = await shop.platform.plan(await shop.platform.read_state(), good, "i")
@@ -610,6 +630,28 @@ async def test_oracle_7_parallel_pods_replace_themselves_so_nothing_is_deleted(t
         good = await stuck(shop, podManagementPolicy="Parallel")
         plan = await shop.platform.plan(await shop.platform.read_state(), good, "i")
         assert [step.name for step in plan.steps] == ["restore-template"]
+
+
+@pytest.mark.asyncio
+async def test_oracle_7_an_opt_in_that_was_taken_back_is_obeyed_at_the_write(tmp_path):
+    async with Shop(tmp_path, "StatefulSet", allow_pod_delete=True) as shop:
+        good = await stuck(shop)
+        plan = await shop.platform.plan(await shop.platform.read_state(), good, "i")
+        await shop.execute(shop.intent(plan, 0))
+        shop.config = replace(shop.config, allow_pod_delete=False)
+        shop.connect()
+        assert (await shop.execute(shop.intent(plan, 1))).issue is Issue.REFUSED
+        assert [write.verb for write in shop.server.writes] == ["PATCH"]
+
+
+@pytest.mark.asyncio
+async def test_oracle_7_a_pod_of_the_good_release_that_is_not_ready_is_waited_for_and_not_deleted(tmp_path):
+    async with Shop(tmp_path, "StatefulSet", allow_pod_delete=True) as shop:
+        good = await stuck(shop)
+        shop.server.lagging = True
+        shop.server.edit("pods", NS, "web-0", unready, "v1")
+        plan = await shop.platform.plan(await shop.platform.read_state(), good, "i")
+        assert [step.name for step in plan.steps] == ["restore-template", "replace-pod-web-2"]
 
 
 # -- oracle 8 --------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ DEFAULTS = {
     "Settings.mode": "observe",
     "Settings.first_start": "observe",
     "Settings.bundles": "/var/lib/watchdog/incidents",
+    "Settings.reference": [],
     "Settings.pauses": [],
     "StateSection.memory": False,
     "ApiSection.socket": "/run/watchdog/watchdog.sock",

@@ -85,6 +85,7 @@ class Builder:
             config_hash=loaded.source_hash,
             warnings=tuple(str(problem) for problem in loaded.warnings),
             first_start=settings.first_start.value,
+            reference=settings.reference,
             report_of=lambda incident: self._bundles.location(f"{incident}/report.md"),
         )
 

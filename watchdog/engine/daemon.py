@@ -54,7 +54,8 @@ class Setup:
     config_hash: str = ""
     warnings: tuple[str, ...] = ()
     first_start: str = "observe"
-    reference: Callable[[], Sequence[bool | None]] = tuple
+    reference: tuple[str, ...] = ()
+    """Watch-only targets whose failure says that it is rather us."""
     report_of: Callable[[str], str] = str
 
 
@@ -92,6 +93,7 @@ class Daemon:
             pauses=self.pauses,
             clock=clock,
             reference=setup.reference,
+            store_trouble=lambda: self.ledger_trouble,
             writing=self._writing,
         )
         self.means = Means(
@@ -192,9 +194,14 @@ class Daemon:
     @property
     def store_trouble(self) -> str:
         """Why nothing can be stored or read, as any loop has found; empty while the store works."""
-        kept = (seen.store_error for seen in self.board.seen.values())
         driven = (response.store_trouble for response in self.responses.values())
-        return next((text for text in (self._begin_trouble, *driven, *kept) if text), "")
+        return next((text for text in (*driven, self.ledger_trouble) if text), "")
+
+    @property
+    def ledger_trouble(self) -> str:
+        """The same as start and trackers have found it. What a response finds binds it anyway: no intent, no write."""
+        kept = (seen.store_error for seen in self.board.seen.values())
+        return next((text for text in (self._begin_trouble, *kept) if text), "")
 
     def shut_down(self) -> None:
         """Begin the shutdown: no new act from this moment (P23)."""

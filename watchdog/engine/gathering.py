@@ -55,6 +55,9 @@ WRITE_S = 10.0
 FLIGHT = "in flight"
 """Release names of an act that is under way and not yet booked: it counts in the budget of all."""
 
+ENOUGH_SOURCES = 3
+"""Fewer signals of other targets say little about all sources."""
+
 _OWN_TERMS = ("bake", "first bad sample")
 """Terms that speak of this release alone; every other one that acquits it names a cause that others share."""
 
@@ -80,15 +83,16 @@ class Outside:
 
 @dataclass
 class Gatherer:
-    """Reads the facts of one pass. `reference` are probes of the outside whose failure says that we are cut off."""
+    """Reads the facts of one pass. `reference` names watch-only targets whose failure says that we are cut off."""
 
     board: Board
     store: Store
     lease: Lease
     pauses: PauseBook
     clock: Clock
-    reference: Callable[[], Sequence[bool | None]] = tuple
-    sources_failing: Callable[[], float | None] = lambda: None
+    reference: tuple[str, ...] = ()
+    store_trouble: Callable[[], str] = str
+    """Why nothing can be stored, as any loop has found; empty while the store works."""
     shutting_down: bool = False
     found_empty: bool = False
     """The store held nothing when it was opened."""
@@ -175,8 +179,8 @@ class Gatherer:
             armed=record.armed,
             store_found_empty=self.found_empty,
             shutting_down=self.shutting_down,
-            store_ok=True,
-            target_known=policy.target in self.board.seen and incident.units[0].target == policy.target,
+            store_ok=not self.store_trouble(),
+            target_known=policy.target in self.board.seen,
             manual=incident.manual,
         )
 
@@ -199,7 +203,16 @@ class Gatherer:
             if not policy.watch_only:
                 groups.setdefault(policy.group or policy.target, []).append(_failing(seen))
         health = [GroupHealth(name=name, failing=_any(found)) for name, found in groups.items()]
-        return suspect_ourselves(health, tuple(self.reference()), self.sources_failing())
+        answered = [_answered(self.board.seen.get(name)) for name in self.reference]
+        return suspect_ourselves(health, answered, self._sources_failing())
+
+    def _sources_failing(self) -> float | None:
+        """Share of signals that are blind; None for too few. A failing target's own may be blind by its release's doing."""
+        verdicts = [seen.verdict for seen in self.board.seen.values() if seen.verdict is not None]
+        others = [one for verdict in verdicts if verdict.health is not Health.FAILING for one in verdict.signals]
+        if len(others) < ENOUGH_SOURCES:
+            return None
+        return sum(one.health is Health.BLIND for one in others) / len(others)
 
     async def _state(self, seen: Seen) -> tuple[WorkloadState | None, str]:
         try:
@@ -338,6 +351,13 @@ def _failing(seen: Seen) -> bool | None:
     if seen.verdict is None or seen.verdict.health is Health.BLIND:
         return None
     return seen.verdict.health is Health.FAILING
+
+
+def _answered(seen: Seen | None) -> bool | None:
+    """Of a reference probe: True = it answers, False = it fails, None = not known."""
+    if seen is None or seen.verdict is None:
+        return None
+    return {Health.HEALTHY: True, Health.FAILING: False}.get(seen.verdict.health)
 
 
 def _any(found: list[bool | None]) -> bool | None:

@@ -222,14 +222,16 @@ class Response:
             known = len(incident.entries)
             return transition(incident, event, self._clock.now(), self._channels())
 
-        after = await self._documents.change(key, change)
+        try:
+            after = await self._documents.change(key, change)
+        finally:
+            self._means.outbox.touched(key)  # also where the reply was lost: it may have been stored
         if after is None:
             raise IllegalTransition("the incident is gone")
         if key == self.incident or not self.incident:
             self._remember(after)
         for entry in after.entries[known:]:
             log.info(entry.sentence, action=entry.kind, target=self._target, incident=after.id)
-        self._means.outbox.touched(key)
         if not after.open and not reported(after):
             self._closed(after)
         return after
@@ -240,6 +242,22 @@ class Response:
         self.incident, self.stage, self.step = incident.key, incident.stage.value, incident.step
         self.act = f"{incident.id}#{incident.reopened}"
         self.needs_human = incident.needs_human and not incident.reviewed
+        self._time(incident)
+
+    def _time(self, incident: Incident) -> None:
+        """Look at every moment that matters as soon as it is known: from now on the monotonic clock counts."""
+        seen = self._means.board.seen.get(self._target)
+        if seen is None or not incident.open:
+            return
+        policy = seen.watch.policy
+        for name, moment, ahead in (
+            ("countdown", incident.countdown_until, policy.countdown_s),
+            ("ask", incident.ask_until, policy.ask_timeout_s),
+            ("issued", incident.issued_at, 0.0),
+            ("verify", incident.verify_from, 0.0),
+        ):
+            if moment is not None:
+                self._stopwatch.since(name, moment, at_least=-ahead)
 
     def _channels(self) -> tuple[str, ...]:
         seen = self._means.board.seen.get(self._target)
@@ -289,6 +307,9 @@ class Response:
                 self._remember(incident)
                 return incident
             self.stage = Stage.CLOSED.value
+            if incident is not None and not reported(incident):
+                self._closed(incident)  # closed by a write whose reply was lost, or by another process
+                return None
         if self._backlog:
             incident = await self._documents.read(self._backlog.pop(0))
             if incident is not None and incident.open:

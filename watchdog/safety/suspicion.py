@@ -33,8 +33,8 @@ def suspect_ourselves(
     """Whether it is rather us.
 
     `reference` holds one entry a configured reference probe: True = it answered, False = it failed, None = not known yet.
-    `sources_failing` is the share (0..1) of sources (Prometheus, Application Insights ...) that are broken now, None when
-    there are none. One yes suffices; without a yes, one "could not be told" makes the whole answer None.
+    `sources_failing` is the share (0..1) of sources (signals of targets that do not fail) that are blind now, None when
+    there are too few. One yes suffices; without a yes, one "could not be told" makes the whole answer None.
     """
     answers = (_by_groups(groups), _by_reference(reference), _by_sources(sources_failing))
     for wanted in (True, None):
@@ -63,7 +63,7 @@ def _by_reference(reference: Sequence[bool | None]) -> tuple[bool | None, str]:
         return False, "no reference probe is configured"
     known = [answered for answered in reference if answered is not None]
     if not known:
-        return None, f"none of {len(reference)} reference probes has been asked yet"
+        return None, f"none of {len(reference)} reference probes can be told"
     failed = known.count(False)
     return 2 * failed > len(known), f"{failed} of {len(known)} reference probes fail"
 

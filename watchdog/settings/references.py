@@ -1,4 +1,4 @@
-"""Names that must exist: of targets in `control`, `depends_on`, groups and pauses, of channels in `notify`.
+"""Names that must exist: of targets in `control`, `depends_on`, `reference`, groups and pauses, of channels in `notify`.
 
 Role: run on the raw tree, before and apart from validation, so that a broken target still counts as a name and every
 dangling name is found at once. Pure.
@@ -23,6 +23,7 @@ def dangling_names(tree: Mapping[str, Any]) -> Iterator[Finding]:
             yield from _each(trail, _section(targets, name).get(key), targets, "target", itself=name)
         if isinstance(body, dict):
             yield from _each(("targets", name, "notify"), body.get("notify"), channels, "channel")
+    yield from _references(tree.get("reference"), targets)
     yield from _groups(groups, targets)
     yield from _scopes(tree.get("pauses"), targets, groups)
     yield from _circles(targets)
@@ -54,6 +55,15 @@ def _each(trail: Trail, value: Any, known: Mapping[str, Any], what: str, itself:
 
 def _hint(name: str, known: Mapping[str, Any], what: str) -> str:
     return suggestion(name, known) if known else f"there is no {what} in this configuration"
+
+
+def _references(value: Any, targets: Mapping[str, Any]) -> Iterator[Finding]:
+    """Reference probes say whether we are cut off: a workload that is released and rolled back cannot."""
+    yield from _each(("reference",), value, targets, "target")
+    for place, name in _names(("reference",), value):
+        if any(platform in _section(targets, name) for platform in ("kubernetes", "command")):
+            hint = "a reference is a target without `kubernetes` and `command`"
+            yield Finding(trail=place, message=f"{printable(name)!r} is not watch-only", hint=hint)
 
 
 def _groups(groups: Mapping[str, Any], targets: Mapping[str, Any]) -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from watchdog.settings.notify import ChannelSection
 from watchdog.settings.pauses import PauseSection
 from watchdog.settings.section import Later, Section, later
 from watchdog.settings.state import StateSection
-from watchdog.settings.targets import TargetSection
+from watchdog.settings.targets import Names, TargetSection
 from watchdog.settings.values import AbsolutePath, Name, Text
 
 ENV_PREFIX = "WATCHDOG_"
@@ -60,6 +60,11 @@ class Settings(Section):
     )
     targets: dict[Name, TargetSection] = Field(description="The workloads by name; at least one.", min_length=1)
     groups: dict[Name, GroupSection] = Field(default_factory=dict, description="Targets that go back together.")
+    reference: Names = Field(
+        default=(),
+        description="Watch-only targets that have nothing to do with any release (another site, the gateway): while more "
+        "than half of those that can be told fail, it is rather us, and nothing is rolled back. None named = not checked.",
+    )
     pauses: tuple[PauseSection, ...] = Field(default=(), description="Maintenance windows known beforehand.")
     notify: dict[Name, ChannelSection] = Field(
         default_factory=dict, description="Channels by name. None given = notices are only in the log and the incident."

@@ -15,10 +15,10 @@ from watchdog.cli.exits import Exit, Failed
 from watchdog.cli.terminal import current
 
 SCENARIOS = {
-    "bad": "a release that fails 30 % of its answers while /health says 200: rolled back",
+    "bad": "30 % of the answers fail while /health says 200: rolled back",
     "crash": "a release that crashes again and again: rolled back",
     "blip": "a good release with a short interruption: not rolled back",
-    "paused": "the bad release during maintenance: not rolled back, but recorded",
+    "paused": "the bad release in the middle of maintenance: recorded, not rolled back",
     "dependency": "the database fails after a good release: not rolled back",
 }
 

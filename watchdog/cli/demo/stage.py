@@ -25,6 +25,9 @@ from watchdog.testing.bookstore import Bookstore
 READERS = 15.0
 """Requests a second: enough to feel a fault at once, few enough for a busy laptop."""
 
+TOLERATED = "3s"
+"""Interruption that the demo's configuration tolerates."""
+
 CONFIGURATION = """\
 # The demo's configuration. Times are shortened so that a whole story fits into a minute.
 mode: enforce
@@ -33,9 +36,9 @@ state: {{sqlite: {home}/state.db}}
 bundles: {home}/incidents
 api: {{socket: {home}/watchdog.sock, metrics: {{host: 127.0.0.1, port: 0}}}}
 defaults:
-  bake_time: 8s                      # normally 30m
+  bake_time: 10s                     # normally 30m
   bake_events: 0                     # normally 1000 user events
-  tolerate_interruption: 4s          # normally 30s
+  tolerate_interruption: {tolerated}          # normally 30s
   countdown: 3s                      # normally 10s
   evidence: 3s                       # normally 15s
 targets:
@@ -47,7 +50,7 @@ targets:
       books:                         # each instance, so that old and new release are told apart
         http: {{pods: {{path: /api/books}}, timeout: 550ms}}
         every: 600ms
-        rule: {{above: 5%, for: 5s, min_events: 10}}
+        rule: {{above: 5%, for: 6s, min_events: 8}}
       door:                          # the service as readers meet it
         http: {{url: "{api}/api/books", timeout: 550ms}}
         every: 600ms
@@ -55,7 +58,7 @@ targets:
       front:
         http: {{url: "{front}/", timeout: 900ms}}
         every: 1s
-        rule: {{consecutive: 6}}
+        rule: {{consecutive: 6, recover: 3}}
   database:                          # watched only: says whether a fault is the release's or everybody's
     signals:
       health: {{http: {{url: "{database}", timeout: 550ms}}, every: 600ms, rule: {{consecutive: 2}}}}
@@ -90,6 +93,7 @@ def configuration(home: Path, store: Bookstore) -> str:
     """The configuration file's text."""
     return CONFIGURATION.format(
         home=home,
+        tolerated=TOLERATED,
         current=json.dumps(store.ctl_argv("current")),
         history=json.dumps(store.ctl_argv("history")),
         rollback=json.dumps(store.ctl_argv("rollback")),

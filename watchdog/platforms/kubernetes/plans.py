@@ -85,7 +85,7 @@ def no_road(reader: Reader, snapshot: Snapshot, target: Release) -> str:
     """Why there is no road to `target`; empty when there is one."""
     workload = snapshot.workload
     claim = claim_on(workload, reader.kind.word)
-    if False:
+    if workload["metadata"].get("deletionTimestamp"):
         return "it is being deleted"
     if claim is not None:
         return claim.sentence
