@@ -108,7 +108,7 @@ class Narrator:
         document = (await self._control.incident(incident))["incident"]
         told, entries, stage = self._entries.get(incident, 0), document["entries"], document["stage"]
         for entry in entries[told:]:
-            self.say(entry["sentence"], _MARKS.get(entry["kind"], "·"), lines=3)
+            self.say(_core(entry["sentence"]), _MARKS.get(entry["kind"], "·"), lines=3)
         if len(entries) > told:
             self._tell_checks(document)
         self._entries[incident] = len(entries)
@@ -140,8 +140,12 @@ def brief(row: Mapping[str, Any]) -> str:
         return "nothing bad in " + ", ".join(signal["name"] for signal in signals)
     failing = [signal for signal in signals if signal["health"] == "failing"]
     telling = (failing or [_worst(signals) or signals[0]])[0]
-    # Sentences go from what counts to what explains it: age of the data and the last failure come after the first comma.
-    return str(telling["sentence"]).partition(", newest")[0].partition("; last failure")[0]
+    return _core(str(telling["sentence"]))
+
+
+def _core(sentence: str) -> str:
+    """A sentence goes from what counts to what explains it; age of the data and the last failure come at its end."""
+    return sentence.partition(", newest")[0].partition("; last failure")[0]
 
 
 def _worst(signals: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
