@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import field
 from enum import StrEnum
 from itertools import pairwise
 
@@ -56,15 +57,15 @@ class Poll:
     voices: tuple[Voice, ...]
     expected: int
 
-    @property
-    def answered(self) -> bool:
-        """The source worked, whatever it said."""
-        return any(not voice.unknown for voice in self.voices)
+    answered: bool = field(init=False, repr=False, compare=False)
+    """The source worked, whatever it said."""
+    speaks: bool = field(init=False, repr=False, compare=False)
+    """Something may be concluded from it."""
 
-    @property
-    def speaks(self) -> bool:
-        """Something may be concluded from it."""
-        return any(voice.speaks for voice in self.voices)
+    def __post_init__(self) -> None:
+        """Both are asked of every kept poll at every look: worked out once."""
+        object.__setattr__(self, "answered", any(not voice.unknown for voice in self.voices))
+        object.__setattr__(self, "speaks", any(voice.speaks for voice in self.voices))
 
 
 class Tone(StrEnum):

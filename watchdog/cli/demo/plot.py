@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,10 +46,28 @@ async def play(scenario: str, terminal: Terminal) -> int:
         narrator.say(f"a bookstore is open: 3 API and 2 web processes, {READERS:g} readers a second", lines=2)
         narrator.say(f"a watchdog looks on: {on.home / 'watchdog.yaml'}", lines=2)
         async with _telling(narrator):
-            await _good_release(on, narrator)
-            ending = await PLOTS[scenario](on, narrator)
+            ending = await _told_while_it_runs(on, _story(scenario, on, narrator))
         await asyncio.sleep(0.5)  # what readers saw is written four times a second
         return await _sum_up(on, terminal, ending)
+
+
+async def _story(scenario: str, on: Stage, narrator: Narrator) -> Ending:
+    await _good_release(on, narrator)
+    return await PLOTS[scenario](on, narrator)
+
+
+async def _told_while_it_runs(on: Stage, story: Coroutine[Any, Any, Ending]) -> Ending:
+    """The story, unless the daemon ends before it. Raises OSError then."""
+    task = asyncio.create_task(story, name="story")
+    try:
+        await asyncio.wait({task, on.running}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise OSError(f"the watchdog ended in the middle of it; see {on.home / 'watchdog.log'}")
+        return task.result()
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, OSError):
+            await task
 
 
 @contextlib.asynccontextmanager

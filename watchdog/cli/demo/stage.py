@@ -73,6 +73,8 @@ class Stage:
     store: Bookstore
     daemon: Daemon
     control: DaemonControl
+    running: asyncio.Task[None]
+    """The daemon's life."""
 
 
 @contextlib.asynccontextmanager
@@ -85,8 +87,8 @@ async def stage() -> AsyncIterator[Stage]:
         path.write_text(configuration(home, store))
         with (home / "watchdog.log").open("w") as log:
             configure("json", "info", Redactor(()), log)
-            async with _running(path) as daemon:
-                yield Stage(home, store, daemon, DaemonControl(daemon))
+            async with _running(path) as (daemon, task):
+                yield Stage(home, store, daemon, DaemonControl(daemon), task)
 
 
 def configuration(home: Path, store: Bookstore) -> str:
@@ -104,14 +106,12 @@ def configuration(home: Path, store: Bookstore) -> str:
 
 
 @contextlib.asynccontextmanager
-async def _running(path: Path) -> AsyncIterator[Daemon]:
+async def _running(path: Path) -> AsyncIterator[tuple[Daemon, asyncio.Task[None]]]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("WATCHDOG_")}
     assembly = await assemble(path, environ)
     task = asyncio.create_task(assembly.daemon.run(), name="daemon")
     try:
-        yield assembly.daemon
-        if task.done():
-            await task
+        yield assembly.daemon, task
     finally:
         assembly.daemon.shut_down()
         await asyncio.gather(task, return_exceptions=True)
