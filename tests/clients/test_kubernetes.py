@@ -32,6 +32,7 @@ from watchdog.clients.kubernetes.errors import error_of
 from watchdog.ports import Conflict, Unavailable
 from watchdog.testing.clock import WorldClock
 from watchdog.testing.kubernetes import FakeKubernetes, Fault
+from watchdog.testing.servers import FaultServer
 
 PATH = api_path("v1", "configmaps", "shop", "conf")
 CONF = {"metadata": {"name": "conf", "namespace": "shop"}, "data": {"a": "1"}}
@@ -254,6 +255,22 @@ async def test_logs_are_bytes_up_to_a_cap(server, client):
 
 
 @pytest.mark.asyncio
+async def test_a_log_without_end_is_left_at_the_cap_and_one_that_breaks_off_is_kept(tmp_path):
+    async with FaultServer() as faults:
+        path = tmp_path / "kubeconfig"
+        path.write_text(FakeKubernetes(WorldClock()).kubeconfig().replace("http://127.0.0.1:0", faults.url("")[:-1]))
+        client = await KubernetesClient.open(Connection(kubeconfig=str(path)))
+        text = await client.text("/huge", {}, limit_bytes=100_000)
+        assert (len(text.content), text.cut) == (100_000, True)
+        assert faults.sent < 32 * 2**20
+        half = await client.text("/half", {}, limit_bytes=100_000)
+        assert (half.content, half.cut) == (b"only this", True)
+        with pytest.raises(Unreachable):
+            await client.text("/closed", {}, limit_bytes=100)
+        await client.close()
+
+
+@pytest.mark.asyncio
 async def test_what_we_may_is_asked_of_the_server(server, client):
     server.denied.add(("get", "pods/log"))
     assert await client.may("list", "", "pods", "shop")
@@ -339,8 +356,11 @@ async def with_plugin(server, tmp_path, expires: str) -> KubernetesClient:
 
 
 @pytest.mark.asyncio
-async def test_a_401_renews_the_credential_of_a_plugin_once_and_a_write_that_met_it_is_sent_again(server, tmp_path):
-    client = await with_plugin(server, tmp_path, "")
+@pytest.mark.parametrize("expires", ["", "2099-01-01T00:00:00Z"])
+async def test_a_401_renews_the_credential_of_a_plugin_once_and_a_write_that_met_it_is_sent_again(
+    server, tmp_path, expires
+):
+    client = await with_plugin(server, tmp_path, expires)
     before = (tmp_path / "kubeconfig").read_text()
     server.faults.append(Fault(verb="PATCH", answer=401))
     await client.patch(PATH, {"data": {"b": "2"}}, content_type=MERGE_PATCH)

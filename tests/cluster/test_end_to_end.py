@@ -37,7 +37,8 @@ def test_the_record_holds_what_died_with_the_bad_pods(shop: Shop) -> None:
     assert "bookstore:2.0-crash1" in files["objects/workload.json"]
     assert "bookstore:1.0 → bookstore:2.0-crash1" in text
     assert report["state"]["reason"] == "recovered"
-    assert {change["path"] for change in report["change"]["differences"]["changes"]} == set()
+    print(report["change"]["differences"], report["durations"], report["evidence"])
+    assert 0
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from tests.platforms.contract import Sink
 from watchdog.clients.kubernetes import Connection, KubernetesClient
 from watchdog.engine.clock import SystemClock
 from watchdog.model import (
+    Counts,
     Decision,
     Incident,
     Instant,
@@ -43,12 +44,15 @@ from watchdog.model import (
     Owner,
     Plan,
     Progress,
+    Reading,
     Release,
     Resolution,
     Stage,
 )
 from watchdog.platforms.kubernetes import KubernetesPlatform, KubernetesTarget, KubernetesWriter
+from watchdog.ports import PollContext
 from watchdog.safety.permits import PermitOffice
+from watchdog.signals.workload import WorkloadSignal
 
 NAME = "bookstore"
 CAUSE = "kubernetes.io/change-cause"
@@ -351,6 +355,40 @@ async def test_scaling_is_no_release_and_a_pod_that_crashes_later_neither(
     assert (scaling.complete, scaling.in_progress) == (False, False)
     assert scaling.release.fingerprint == first.release.fingerprint
     assert scaling.started == first.started
+
+
+@pytest.mark.asyncio
+async def test_the_workload_signal_blames_a_crash_loop_and_not_the_start_of_a_rolling_update(
+    rig: Rig, kubectl: Kubectl
+) -> None:
+    apply(kubectl, deployment())
+    wait_rolled_out(kubectl)
+    signal = WorkloadSignal("workload", rig.clock)
+    readings: list[Reading] = []
+
+    async def look() -> Reading:
+        await asyncio.sleep(0.1)
+        state = await rig.platform.read_state()
+        (sample,) = await signal.poll(PollContext(state=state, release_started=state.started))
+        readings.append(sample.reading)
+        return sample.reading
+
+    good, bad = Counts(good=1, bad=0), Counts(good=0, bad=1)
+    assert await look() == good
+    set_image(kubectl, "bookstore:2.0-slowready2")
+
+    async def rolled_out() -> bool:
+        await look()
+        return (await rig.platform.read_state()).complete
+
+    await until(rolled_out, 20)
+    assert bad not in readings
+    set_image(kubectl, "bookstore:3.0-crash1")
+
+    async def blamed() -> bool:
+        return await look() == bad
+
+    await until(blamed, 30)
 
 
 @pytest.mark.asyncio

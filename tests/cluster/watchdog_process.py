@@ -121,6 +121,11 @@ class WatchdogProcess:
         """SIGCONT."""
         self.program.signal(signal.SIGCONT)
 
+    def arm(self) -> None:
+        """Say that an empty store is as it should be, as a person does after the first start."""
+        answer = Daemon(self.socket).post("/arm").body
+        assert answer.get("armed"), f"{answer}\n{self.describe()}"
+
     # -- questions ---------------------------------------------------------------------------------------------------
 
     def get(self, *path: str) -> dict[str, Any]:

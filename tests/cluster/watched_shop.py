@@ -116,6 +116,7 @@ class Shop:
             self.wait_good(entry["metadata"]["name"])
         daemon.configure(self.complete({"targets": targets, **config}))
         daemon.reload()
+        daemon.arm()
         return daemon
 
     def prepare(self, config: Config, folder: str = "watchdog") -> WatchdogProcess:
@@ -126,7 +127,7 @@ class Shop:
 
     def complete(self, config: Config) -> Config:
         """The configuration with what all of these tests share."""
-        common: Config = {"mode": "enforce", "first_start": "act", "notify": {"team": {"stdout": {}}}}
+        common: Config = {"mode": "enforce", "notify": {"team": {"stdout": {}}}}
         return {**common, **config, "defaults": {**QUICK, **config.get("defaults", {})}}
 
     def address(self, workload: Manifest) -> Config:

@@ -92,6 +92,11 @@ def broken_dependency(house: House) -> None:
     house.add("db", platform=False).behaviour.dependency_down = True
 
 
+def broken_reference(house: House) -> None:
+    house.add("outside", platform=False).behaviour.dependency_down = True
+    house.reference = ("outside",)
+
+
 def blind_dependency(house: House) -> None:
     with_policy(depends_on=("db",))(house)
     house.add("db", platform=False).behaviour.unknown = "connection refused"

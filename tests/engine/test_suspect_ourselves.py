@@ -60,15 +60,15 @@ async def test_p14_api_and_web_of_the_only_group_both_red_are_rolled_back_one_af
 
 async def test_p14_a_failing_reference_probe_holds_and_its_recovery_lets_go() -> None:
     house = House()
-    reachable = [True]
-    house.reference = lambda: tuple(reachable)
     await fleet(house, "shop")
+    outside = house.add("outside", platform=False)
+    house.reference = ("outside",)
     async with house.running():
-        await house.pass_(3)
-        reachable[0] = False
+        await house.pass_(5)
+        outside.behaviour.dependency_down = True
         house.go_bad("t0")
         await house.pass_(40)
         assert house.writes == []
         assert len(house.told("suspect-self")) == 1
-        reachable[0] = True
+        outside.behaviour.dependency_down = False
         await house.until(lambda: house.writes)

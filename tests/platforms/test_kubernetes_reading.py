@@ -22,6 +22,7 @@ from watchdog.platforms.kubernetes.preflight import Reference, references_of
 from watchdog.platforms.kubernetes.quota import headroom, quantity, surge
 from watchdog.platforms.kubernetes.status import daemonset_rollout, deployment_rollout, statefulset_rollout
 from watchdog.ports import Unavailable
+from watchdog.safety.hazards import says_no_rollback
 
 OURS = "rollback-watchdog.dev"
 
@@ -95,7 +96,14 @@ def test_the_order_of_keys_never_matters_and_a_changed_value_always_does(spec, r
 
 def test_only_the_template_speaks_for_a_release():
     spoken = template("web:1", **{f"{OURS}/migration": "breaking", f"{OURS}/no-rollback": "false"})
-    assert claims_of(spoken) == {"migration": "breaking"}
+    assert claims_of(spoken) == {"migration": "breaking", "no-rollback": "false"}
+    assert claims_of(template("web:1", other="no-rollback")) == {}
+
+
+@pytest.mark.parametrize(("value", "forbids"), [("", True), ("true", True), ("CVE-2026-1", True), ("false", False)])
+def test_a_no_rollback_in_the_template_counts_unless_it_clearly_says_no(value, forbids):
+    claims = claims_of(template("web:1", **{f"{OURS}/no-rollback": value}))
+    assert says_no_rollback(claims) is forbids
 
 
 # -- rollout ---------------------------------------------------------------------------------------------------------
@@ -272,6 +280,9 @@ async def test_objects_of_another_workload_with_the_same_labels_are_not_ours(sho
         ({"no-rollback": "true"}, {"no_rollback": True}),
         ({"no-rollback": "security fix"}, {"no_rollback": "security fix"}),
         ({"no-rollback": "false"}, {}),
+        ({"no-rollback": ""}, {"no_rollback": True}),
+        ({"mode": ""}, {"mode": "ask"}),
+        ({"mode": "observe", "tolerate-interruption": ""}, {"mode": "observe"}),
         ({"tolerate-interruption": "2m"}, {"tolerate_interruption": 120.0}),
         ({"tolerate-interruption": "soon"}, {"mode": "ask"}),
         ({"allow-everything": "true"}, {}),

@@ -2,8 +2,9 @@
 
 Role: `polling` and `tracking` write it, `response`, `verification` and every face read it. Neighbours: `judgement.judge`
 turns samples into verdicts here, at the moment they arrive. Guarantees: nothing here is needed after a restart - the store
-has what must last; samples of before a re-arming never count again. A new release is no re-arming: what failed before its
-rollout must be known to have failed before it.
+has what must last; samples of before a re-arming never count again, nor do those of the time in which a control or
+dependency failed as well. A new release is no re-arming: what failed before its rollout must be known to have failed
+before it.
 """
 
 from __future__ import annotations
@@ -201,6 +202,12 @@ class Board:
         self._follow(seen, verdict, polled)
         return verdict
 
+    def _clear(self, recovered: str) -> None:
+        """A control or dependency has recovered: what those who share it suffered meanwhile speaks against no release."""
+        for name, seen in self.seen.items():
+            if recovered in (*seen.watch.policy.control, *seen.watch.policy.depends_on):
+                self.rearm(name, f"the end of the failure of {recovered}")
+
     def _keep(self, seen: Seen, samples: Sequence[Sample]) -> None:
         horizon = self._clock.now() - KEEP_S
         seen.samples.extend(samples)
@@ -218,6 +225,8 @@ class Board:
                 seen.in_episode, seen.breach = True, breach_of(verdict)
                 log.warning("breach", action="breach", target=verdict.target, sentence=verdict.sentence)
         elif verdict.recovered:
+            if seen.in_episode:
+                self._clear(verdict.target)
             seen.in_episode, seen.breach = False, None
             if seen.healthy_since is None:
                 seen.healthy_since = moment

@@ -148,6 +148,7 @@ class Care:
             self._said.discard("store")
             return
         if "store" not in self._said:
+            log.error("no act without the store", action="store_unavailable", reason=trouble)
             daemon.count("store_unavailable")
         await self._once("store", "watchdog", f"no act, as if paused: {trouble}")
 

@@ -414,6 +414,7 @@ def _intended(incident: Incident, event: Intended, now: Instant) -> Incident:
         raise IllegalTransition("evidence and plan come before the intent")
     if incident.intent is not None and incident.intent.open:
         raise IllegalTransition("the intent before this one is not settled")
+    # The countdown stays as it is, over: neither a second try nor a later step is a surprise that needs one more.
     spent = tuple(replace(entry, spent_at=entry.spent_at or now) for entry in incident.approvals)
     stored = replace(
         incident,
@@ -421,7 +422,6 @@ def _intended(incident: Incident, event: Intended, now: Instant) -> Incident:
         decision=event.decision,
         intents=(*incident.intents, event.intent),
         approvals=spent,
-        countdown_until=None,
         ask_until=None,
     )
     return _note(stored, now, "intent", f"intent stored: {event.intent.step.words}")

@@ -2,7 +2,8 @@
 
 Role: stands where the engine stands, below the API, the command line and the page. Neighbours: `ports.Control`, which
 says the form of every answer. Guarantees: remembers pauses and incidents between calls, records every call in `calls`,
-refuses what it was told to refuse, and hangs where it was told to hang. Not guaranteed: any judgement of its own.
+refuses what the engine refuses (names that are not there, pauses that cannot be, incidents that are over) and what it was
+told to refuse, and hangs where it was told to hang. Not guaranteed: any judgement of its own.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from watchdog.model import Instant, JsonObject, Pause, instant, iso, to_document
+from watchdog.model import Instant, JsonObject, Pause, PauseRegister, instant, iso, to_document
 from watchdog.ports import ControlRefused
+from watchdog.safety import pausing
 
 STOP_PAUSE_S = 3600.0
 """How long `stop` pauses everything (design.md section 9)."""
@@ -79,7 +81,7 @@ class FakeControl:
         """Method name to what it raises."""
         self.held: dict[str, asyncio.Event] = {}
         """Method name to the event it waits for before it answers."""
-        self._pauses: list[Pause] = []
+        self._register = PauseRegister()
 
     # questions
 
@@ -95,7 +97,7 @@ class FakeControl:
             "store": self.store,
             "outbox": self.outbox,
             "targets": self.rows,
-            "pauses": [self._pause_row(pause) for pause in self._pauses if self._active(pause)],
+            "pauses": [self._pause_row(pause) for pause in self._register.pauses if self._active(pause)],
             "counters": self.counters,
         }
 
@@ -130,7 +132,9 @@ class FakeControl:
     async def check(self, target: str, signal: str | None) -> JsonObject:
         """As `ports.Control`; the health follows from `samples`."""
         await self._begin("check", target=target, signal=signal)
-        self._row(target)
+        known = [entry["name"] for entry in self._row(target)["signals"]]
+        if signal is not None and signal not in known:
+            raise ControlRefused(f"{target} has no signal {signal!r}; it has: {', '.join(known)}", code="not_found")
         samples = [sample for sample in self.samples if signal in (None, sample["signal"])]
         found = {sample["health"] for sample in samples}
         health = (
@@ -148,7 +152,7 @@ class FakeControl:
     async def pauses(self) -> JsonObject:
         """As `ports.Control`."""
         await self._begin("pauses")
-        return {"at": iso(self.now()), "pauses": [self._pause_row(pause) for pause in reversed(self._pauses)]}
+        return {"at": iso(self.now()), "pauses": [self._pause_row(pause) for pause in reversed(self._register.pauses)]}
 
     async def incidents(self, target: str | None, *, open_only: bool) -> JsonObject:
         """As `ports.Control`."""
@@ -169,6 +173,7 @@ class FakeControl:
             {"at": row["opened_at"], "kind": "decision", "sentence": "roll back", "actor": "watchdog", "data": {}},
         ]
         document = {"kind": "Incident", "v": 1, **row, "entries": entries, "decision": self.decision}
+        document |= {"blamed": self._releases()[0], "good": self._releases()[1]}
         return {"incident": document, "report": f"incidents/{row['id']}/report.md"}
 
     async def history(self, target: str) -> JsonObject:
@@ -194,28 +199,29 @@ class FakeControl:
     async def pause(self, scope: str, until: Instant, why: str, who: str) -> JsonObject:
         """As `ports.Control`; applied at once unless `acknowledge` is False."""
         await self._begin("pause", scope=scope, until=until, why=why, who=who)
-        pause = Pause(
-            id=f"p{len(self._pauses) + 1}",
-            scope=scope,
-            who=who,
-            why=why,
-            since=self.now(),
-            until=until,
-            applied_at=self.now() if self.acknowledge else None,
-        )
-        self._pauses.append(pause)
+        self._known_scope(scope)
+        name = f"p{len(self._register.pauses) + 1}"
+        try:
+            self._register = pausing.add(
+                self._register, pause_id=name, scope=scope, who=who, why=why, until=until, now=self.now()
+            )
+        except pausing.PauseRefused as error:
+            raise ControlRefused(str(error), next_command="watchdog pause --help") from error
+        pause = self._register.pauses[-1]
         self.headline = f"PAUSED by {who} until {iso(until)} ({why})"
         return {"pause": self._pause_row(pause), **self._acknowledgement(f"{scope} is paused until {iso(until)}")}
 
     async def resume(self, id_or_scope: str, who: str) -> JsonObject:
         """As `ports.Control`."""
         await self._begin("resume", id_or_scope=id_or_scope, who=who)
-        ended = [p for p in self._pauses if self._active(p) and id_or_scope in (p.id, p.scope)]
-        if not ended:
-            raise ControlRefused(
-                f"no active pause is called {id_or_scope}", code="not_found", next_command="watchdog pauses"
-            )
-        self._pauses = [p for p in self._pauses if p not in ended]
+        pauses = self._register.pauses
+        names = [pause.id for pause in pauses if self._active(pause) and id_or_scope in (pause.id, pause.scope)]
+        try:
+            for name in names or [id_or_scope]:
+                self._register = pausing.end(self._register, name, who=who, now=self.now())
+        except pausing.PauseRefused as error:
+            raise ControlRefused(str(error), code="not_found", next_command="watchdog pauses") from error
+        ended = [pause for pause in self._register.pauses if pause.id in names]
         self.headline = "ARMED"
         return {
             "ended": [self._pause_row(pause) for pause in ended],
@@ -243,6 +249,8 @@ class FakeControl:
             "rollback", target=target, to=to, dry_run=dry_run, why=why, who=who, overrides=list(overrides)
         )
         self._row(target)
+        if to is not None:
+            self._named(target, to)
         going = self.accept and not dry_run
         return {
             "accepted": self.accept,
@@ -260,6 +268,10 @@ class FakeControl:
         """As `ports.Control`."""
         await self._begin("approve", incident=incident, who=who, why=why)
         row = self._incident(incident)
+        if row["stage"] != "asked":
+            raise ControlRefused(
+                f"{row['id']} asks nothing (stage {row['stage']})", next_command=f"watchdog explain {row['target']}"
+            )
         return {
             "incident": row["id"],
             "approval": {"id": "a1", "who": who, "checks": ["data"]},
@@ -270,20 +282,20 @@ class FakeControl:
         """As `ports.Control`."""
         await self._begin("cancel", incident=incident, who=who, why=why)
         row = self._incident(incident)
+        if row["stage"] == "closed":
+            raise ControlRefused(
+                f"{row['id']} is closed", code="conflict", next_command=f"watchdog incidents {row['id']}"
+            )
+        row.update(stage="closed", reason="cancelled", closed_at=iso(self.now()))
         return {"incident": row["id"], "fingerprint": "f7f7f7f7f7f7f7f7", "sentence": f"cancelled by {who}"}
 
     async def history_edit(self, target: str, fingerprint: str, verb: str, who: str, why: str) -> JsonObject:
         """As `ports.Control`."""
         await self._begin("history_edit", target=target, fingerprint=fingerprint, verb=verb, who=who, why=why)
-        found = [release for release in self._releases() if release["fingerprint"].startswith(fingerprint)]
-        if not found:
-            raise ControlRefused(
-                f"{target} has no release {fingerprint}",
-                code="not_found",
-                next_command=f"watchdog history {target}",
-            )
+        self._row(target)
+        found = self._named(target, fingerprint)
         grade = "condemned" if verb == "condemn" else "new"
-        return {"release": found[0] | {"grade": grade}, "sentence": f"{fingerprint} is now {grade}"}
+        return {"release": found | {"grade": grade}, "sentence": f"{fingerprint} is now {grade}"}
 
     async def reload(self) -> JsonObject:
         """As `ports.Control`."""
@@ -327,6 +339,23 @@ class FakeControl:
             if row["name"] == target:
                 return row
         raise ControlRefused(f"no target is called {target}", code="not_found", next_command="watchdog status")
+
+    def _named(self, target: str, release: str) -> dict[str, Any]:
+        """The release of that fingerprint, a unique beginning of it, or that revision."""
+        known = self._releases()
+        found = [entry for entry in known if entry["fingerprint"].startswith(release) or entry["revision"] == release]
+        if len(found) != 1:
+            words = "no release" if not found else f"{len(found)} releases"
+            raise ControlRefused(
+                f"{words} {release!r} of {target}", code="not_found", next_command=f"watchdog history {target}"
+            )
+        return found[0]
+
+    def _known_scope(self, scope: str) -> None:
+        word, _, name = scope.partition("/")
+        column = {"target": "name", "group": "group"}.get(word)
+        if column is not None and name not in {row[column] for row in self.rows}:
+            raise ControlRefused(f"{scope} matches nothing", code="not_found")
 
     def _incident(self, incident: str) -> dict[str, Any]:
         found = [row for row in self.listed_incidents if row["id"].startswith(incident)]

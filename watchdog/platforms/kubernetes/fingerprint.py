@@ -77,10 +77,11 @@ def claims_of(template: JsonObject) -> Mapping[str, str]:
     """What the template itself says about its release: ``migration``, ``no-rollback``.
 
     Only the template speaks for a release: annotations of the Deployment are copied on by the controller and outlive it.
+    An empty value is a claim too: what it means is not decided here.
     """
     annotations = (template.get("metadata") or {}).get("annotations") or {}
     named = {word: annotations.get(f"{DOMAIN}/{word}") for word in ("migration", "no-rollback")}
-    return {word: str(value) for word, value in named.items() if value not in (None, "", "false")}
+    return {word: str(value) for word, value in named.items() if value is not None}
 
 
 def _list(template: JsonObject, kind: str) -> list[JsonObject]:

@@ -22,6 +22,7 @@ from watchdog.platforms.kubernetes.reading import Snapshot
 from watchdog.platforms.kubernetes.status import DEADLINE, Rollout
 
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>ms|s|m|h)")
+_HINTS = ("mode", "no-rollback", "tolerate-interruption")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -113,21 +114,25 @@ def started_at(snapshot: Snapshot, rollout: Rollout, memory: Memory) -> Instant 
 
 
 def hints_of(workload: JsonObject) -> Mapping[str, Any]:
-    """What annotations on the workload ask for, from a closed list. What cannot be understood asks for a person."""
+    """What annotations on the workload ask for, from a closed list.
+
+    Whoever sets one means something by it: an empty or unreadable value asks for a person, or for no rollback.
+    """
+    annotations = workload["metadata"].get("annotations") or {}
+    said = {word: str(annotations[f"{DOMAIN}/{word}"]).strip() for word in _HINTS if f"{DOMAIN}/{word}" in annotations}
     hints: dict[str, Any] = {}
-    mode = annotation_of(workload, f"{DOMAIN}/mode").strip().lower()
-    if mode and mode != "enforce":
+    mode = said.get("mode", "enforce").lower()
+    if mode != "enforce":
         hints["mode"] = mode if mode in ("ask", "observe") else "ask"
-    refuse = annotation_of(workload, f"{DOMAIN}/no-rollback").strip()
-    if refuse and refuse.lower() != "false":
-        hints["no_rollback"] = True if refuse.lower() == "true" else refuse
-    tolerate = annotation_of(workload, f"{DOMAIN}/tolerate-interruption").strip()
-    if tolerate:
-        match = _DURATION.fullmatch(tolerate)
+    refuse = said.get("no-rollback", "false")
+    if refuse.lower() != "false":
+        hints["no_rollback"] = True if refuse.lower() in ("true", "") else refuse
+    if "tolerate-interruption" in said:
+        match = _DURATION.fullmatch(said["tolerate-interruption"])
         if match:
             hints["tolerate_interruption"] = float(match["number"]) * _SECONDS[match["unit"]]
         else:
-            hints["mode"] = hints.get("mode", "ask")
+            hints.setdefault("mode", "ask")
     return hints
 
 
