@@ -159,25 +159,25 @@ async def test_a_reader_that_does_not_read_costs_deliveries_and_never_the_loop()
     large = Notice(key="k", kind="k", headline="h", body="x" * 200_000, severity="info", owed_at=NOON)
     stream = os.fdopen(writing, "w", encoding="utf-8")
     channel = StdoutChannel(stream)
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.05):
-            await channel.deliver(large, None)
-    with pytest.raises(DeliveryFailed, match="does not read") as caught:
+    try:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await channel.deliver(large, None)
+        with pytest.raises(DeliveryFailed, match="does not read") as caught:
+            async with asyncio.timeout(0.05):
+                await channel.deliver(NOTICE, None)
+        assert not caught.value.permanent
+        left = 200_000
+        while left > 0:
+            left -= len(os.read(reading, 65_536))
+        while not channel._writing.done():
+            await asyncio.sleep(0.005)
         await channel.deliver(NOTICE, None)
-    assert not caught.value.permanent
-    left = 200_000
-    while left > 0:
-        left -= len(os.read(reading, 65_536))
-        await asyncio.sleep(0)
-    for _ in range(100):
-        await asyncio.sleep(0.005)
-        if channel._writing.done():
-            break
-    await channel.deliver(NOTICE, None)
-    assert b"Rolled back books-api" in os.read(reading, 65_536)
-    await channel.close()
+        assert b"Rolled back books-api" in os.read(reading, 65_536)
+    finally:
+        os.close(reading)  # also frees the thread when the test fails
+        await channel.close()
     stream.close()
-    os.close(reading)
 
 
 # -- the fake --------------------------------------------------------------------------------------------------------

@@ -37,8 +37,10 @@ def test_the_record_holds_what_died_with_the_bad_pods(shop: Shop) -> None:
     assert "bookstore:2.0-crash1" in files["objects/workload.json"]
     assert "bookstore:1.0 → bookstore:2.0-crash1" in text
     assert report["state"]["reason"] == "recovered"
-    print(report["change"]["differences"], report["durations"], report["evidence"])
-    assert 0
+    assert "bookstore:2.0-crash1" in files["template_diff.json"]
+    assert [part["name"] for part in report["durations"]][:4] == ["notice", "evidence", "decide", "write"]
+    captured = max(file["taken_at"] for file in report["evidence"]["files"])
+    assert captured < next(entry["at"] for entry in incident["entries"] if entry["kind"] == "intent")
 
 
 @pytest.mark.parametrize(

@@ -446,6 +446,54 @@ def test_a_full_disk_fails_writes_lets_reads_go_on_and_recovers_by_itself(tmp_pa
     assert done.stdout.splitlines()[1] == "after: unit/later"
 
 
+OPENED_ON_A_BAD_DISK = """
+import asyncio, os, subprocess, sys
+from pathlib import Path
+from watchdog.ports import StoreUnavailable
+from watchdog.stores import SqliteStore
+from watchdog.testing.clock import WorldClock
+
+async def unknown(store):
+    for call in (store.open(), store.read("unit/kept"), store.found_empty(), store.create("unit/x", {})):
+        try:
+            await call
+        except StoreUnavailable:
+            continue
+        raise SystemExit("answered")
+
+async def main():
+    disk = Path(sys.argv[1])
+    first = SqliteStore(disk / "state.db", WorldClock())
+    await first.open()
+    kept = await first.create("unit/kept", {"n": 1})
+    await first.close()
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    store = SqliteStore(disk / "state.db", WorldClock())
+    await unknown(store)
+    subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+    assert await store.read("unit/kept") == kept
+    assert not await store.found_empty()
+    await store.create("unit/x", {})
+    await store.close()
+    print("fine")
+
+asyncio.run(main())
+"""
+
+
+@NEEDS_ROOT
+def test_opened_on_a_read_only_disk_everything_is_unknown_and_becomes_known_when_it_mends(tmp_path):
+    script = f'mount -t tmpfs -o size=400k none "{tmp_path}" && exec "{sys.executable}" -c "$0" "{tmp_path}"'
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script, OPENED_ON_A_BAD_DISK],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert done.stdout == "fine\n", done.stderr
+
+
 READ_ONLY = """
 import asyncio, os, sys
 from pathlib import Path

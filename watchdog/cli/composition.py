@@ -9,7 +9,6 @@ open. Not guaranteed: that the outside answers - `watchdog doctor` asks.
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import socket
 import sys
@@ -18,6 +17,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
+
+import structlog
 
 from watchdog.channels.stdout import StdoutChannel
 from watchdog.clients.http import HttpClient
@@ -31,11 +32,14 @@ from watchdog.judgement.threshold import Above, Consecutive, KOfN
 from watchdog.platforms.command import CommandPlatform, Commands, CommandWriter
 from watchdog.ports import Channel, Clock, EvidenceSource, Platform, Signal, Store
 from watchdog.redaction import Redactor
+from watchdog.redaction.names import is_secret_name
 from watchdog.safety.permits import PermitOffice
-from watchdog.settings import access
-from watchdog.settings.loader import Loaded, load
+from watchdog.settings import ConfigurationRefused, access
+from watchdog.settings.loader import Loaded, hash_of, load
 from watchdog.signals.http import Connection, HttpCheck, HttpSignal, Pods
 from watchdog.stores import FileLease, MemoryStore, SqliteStore, lock_path
+
+log = structlog.get_logger("watchdog.run")
 
 
 @dataclass
@@ -69,7 +73,8 @@ class Builder:
     async def setup(self, loaded: Loaded) -> Setup:
         """The whole setup of one configuration."""
         settings = loaded.settings
-        channels = {name: self._channel(name) for name in settings.notify}
+        json_lines = settings.log.format.value == "json"  # both streams often end in one: every line is then JSON
+        channels = {name: self._channel(name, json_lines=json_lines) for name in settings.notify}
         watches, writers = [], {}
         for target in access.configured(settings):
             platform, writer = await self._platform(target)
@@ -89,8 +94,8 @@ class Builder:
             report_of=lambda incident: self._bundles.location(f"{incident}/report.md"),
         )
 
-    def _channel(self, name: str) -> Channel:
-        return StdoutChannel(sys.stdout, name=name)
+    def _channel(self, name: str, *, json_lines: bool) -> Channel:
+        return StdoutChannel(sys.stdout, name=name, json_lines=json_lines)
 
     def _watch(self, target: access.ConfiguredTarget, platform: TellingPlatform | None) -> Watch:
         signals = tuple(
@@ -211,19 +216,67 @@ def _check(entry: access.ConfiguredSignal) -> HttpCheck:
 
 
 @dataclass
+class Configuration:
+    """The file as it was taken last, and how it is read again."""
+
+    path: Path
+    environ: Mapping[str, str]
+    builder: Builder
+    redactor: Redactor
+    loaded: Loaded
+    tried: str = ""
+    """Hash of the content that was looked at last, taken or refused."""
+    files: tuple[Path, ...] = ()
+    """The files of that content."""
+
+    def __post_init__(self) -> None:
+        self.tried, self.files = self.loaded.source_hash, self.loaded.files
+
+    @property
+    def changed(self) -> bool:
+        """The files differ from what was looked at last: a refused content is not tried again until it changes."""
+        return hash_of(self.files) != self.tried
+
+    async def rebuild(self) -> Setup | None:
+        """A setup of the present content, None when it is the one in force. Raises ConfigurationRefused, Unavailable."""
+        try:
+            fresh = load(self.path, self.environ)
+        except ConfigurationRefused as error:
+            self.files = error.files or self.files
+            self.tried = error.source_hash or hash_of(self.files)
+            raise
+        self.tried, self.files = fresh.source_hash, fresh.files
+        if fresh.source_hash == self.loaded.source_hash:
+            return None
+        self.redactor.learn(known_secrets(fresh))
+        setup = await self.builder.setup(fresh)
+        self._say_what_waits(fresh)
+        self.loaded = fresh
+        return setup
+
+    def _say_what_waits(self, fresh: Loaded) -> None:
+        """Places are taken once: a daemon that moved its state while it runs would be two."""
+        before, after = self.loaded.settings, fresh.settings
+        for section in ("state", "bundles", "api", "log"):
+            if getattr(before, section) != getattr(after, section):
+                log.warning("takes effect at the next start", action="needs_restart", section=section)
+
+
+@dataclass
 class Assembly:
     """A daemon and all that must be closed after it."""
 
     daemon: Daemon
     clients: Clients
     store: Store
-    loaded: Loaded
+    configuration: Configuration
     bundles: DirectoryFiles
 
     async def close(self) -> None:
-        """After the daemon has ended: clients, then the store."""
+        """After the daemon has ended: clients, the store, the files."""
         await self.clients.close()
         await self.store.close()
+        await self.bundles.close()
 
 
 async def assemble(path: Path, environ: Mapping[str, str]) -> Assembly:
@@ -234,48 +287,43 @@ async def assemble(path: Path, environ: Mapping[str, str]) -> Assembly:
     bundles = DirectoryFiles(Path(loaded.settings.bundles), clock)
     secret = secrets.token_bytes(32)
     builder = Builder(clients, secret, bundles)
-    store, lease = await _state(loaded, clock)
+    store, lease = _state(loaded, clock)
     try:
+        if isinstance(store, SqliteStore):
+            await store.open()
         setup = await builder.setup(loaded)
     except BaseException:
         await clients.close()
         await store.close()
+        await bundles.close()
         raise
-    recorder = IncidentRecorder(
-        bundles, Redactor(known_secrets(loaded)), clock, print, version=version("rollback-watchdog")
-    )
+    redactor = Redactor(known_secrets(loaded))
+    recorder = IncidentRecorder(bundles, redactor, clock, print, version=version("rollback-watchdog"))
     daemon = Daemon(setup, store, lease, recorder, clock, secret)
-    current = loaded
-
-    async def rebuild() -> Setup | None:
-        nonlocal current
-        fresh = load(path, environ)
-        if fresh.source_hash == current.source_hash:
-            return None
-        new = await builder.setup(fresh)
-        current = fresh
-        return new
-
-    daemon.rebuild = rebuild
-    return Assembly(daemon, clients, store, loaded, bundles)
+    configuration = Configuration(path, environ, builder, redactor, loaded)
+    daemon.rebuild = configuration.rebuild
+    return Assembly(daemon, clients, store, configuration, bundles)
 
 
-async def _state(loaded: Loaded, clock: Clock) -> tuple[Store, FileLease]:
-    """The store, and the lock that keeps one daemon a store."""
+def _state(loaded: Loaded, clock: Clock) -> tuple[Store, FileLease]:
+    """The store, not opened yet, and the lock that keeps one daemon a store."""
     path = loaded.settings.state.sqlite_path
-    holder = f"{socket.gethostname()} pid {os.getpid()}"
+    holder = socket.gethostname()
     if not path:
         name = hashlib.sha256(str(loaded.settings.api.socket).encode()).hexdigest()[:16]
         return MemoryStore(), FileLease(Path(loaded.settings.bundles).parent / f"watchdog-{name}.lock", holder)
-    store = SqliteStore(Path(path), clock)
-    await store.open()
-    return store, FileLease(lock_path(Path(path)), holder)
+    return SqliteStore(Path(path), clock), FileLease(lock_path(Path(path)), holder)
 
 
 def known_secrets(loaded: Loaded) -> tuple[str, ...]:
-    """Every secret value of the configuration: never in a file, message or log."""
-    targets = access.configured(loaded.settings)
-    headers = [entry.http.headers for target in targets for entry in target.signals if entry.http]
-    programs = [target.platform for target in targets if isinstance(target.platform, access.CommandPrograms)]
-    pairs = [pair for some in (*headers, *(program.environment for program in programs)) for pair in some]
-    return tuple(value for _, value in pairs if value)
+    """Every secret value of the configuration: never in a file, message or log.
+
+    Secret is what was read from a file or a variable, and what stands under a name that says so. A text that stands in the
+    file under any other name (``Accept``, a directory) is none: taking it out would make reports unreadable.
+    """
+    pairs = []
+    for target in loaded.settings.targets.values():
+        pairs += target.command.environment.items() if target.command else ()
+        for signal in target.signals.values():
+            pairs += signal.http.headers.items() if signal.http else ()
+    return tuple(value.get_secret_value() for name, value in pairs if value.origin or is_secret_name(name))

@@ -35,12 +35,12 @@ def run(*, path: Path) -> int:
 
 
 async def _serve(path: Path, terminal: Terminal) -> None:
-    from watchdog.cli.composition import assemble, known_secrets  # noqa: PLC0415 - imports every room
+    from watchdog.cli.composition import assemble  # noqa: PLC0415 - imports every room
     from watchdog.cli.logs import configure  # noqa: PLC0415 - as above
     from watchdog.cli.serving import serve  # noqa: PLC0415 - as above
-    from watchdog.redaction import Redactor  # noqa: PLC0415 - as above
 
     assembly = await assemble(path, terminal.environ)
-    settings = assembly.loaded.settings
-    configure(settings.log.format.value, settings.log.level.value, Redactor(known_secrets(assembly.loaded)))
+    configuration = assembly.configuration
+    log = configuration.loaded.settings.log
+    configure(log.format.value, log.level.value, configuration.redactor)
     await serve(assembly)

@@ -1,8 +1,8 @@
 """Serving: runs an assembled daemon with its faces until a signal ends it.
 
 Role: the body of `watchdog run`. Neighbours: `composition` builds, `web.server` listens. Guarantees: SIGTERM and SIGINT
-end at a safe point and a second one ends at once; SIGHUP and a changed configuration file reload, by content; the exit
-status tells why it ended.
+end at a safe point and a second one ends at once; SIGHUP and a changed configuration file reload, by content; the loop that
+looks at the files is supervised like every other; the exit status tells why it ended.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ import structlog
 
 from watchdog.cli.composition import Assembly
 from watchdog.engine.control import DaemonControl
-from watchdog.settings.loader import hash_of
+from watchdog.engine.reloading import BUILD_S
+from watchdog.engine.supervisor import Beat
 from watchdog.web.server import Faces
 
 LOOK_S = 5.0
 """How often the configuration's files are compared, by content."""
+RELOAD_LIMIT_S = 2 * BUILD_S
+"""Longest time without a look: a reload builds, and lets old parts go one by one."""
 HARD_S = 28.0
 """A shutdown that takes longer is ended hard; below Kubernetes' default grace period of 30 s."""
 
@@ -29,7 +32,7 @@ log = structlog.get_logger("watchdog.run")
 
 async def serve(assembly: Assembly) -> None:
     """Run until SIGTERM or SIGINT. Raises LoopGivenUp, SocketRefused, PortRefused."""
-    daemon, settings = assembly.daemon, assembly.loaded.settings
+    daemon, settings = assembly.daemon, assembly.configuration.loaded.settings
     faces = Faces(
         control=DaemonControl(daemon),
         clock=daemon.clock,
@@ -37,22 +40,20 @@ async def serve(assembly: Assembly) -> None:
         host=settings.api.metrics.host,
         port=settings.api.metrics.tcp,
     )
-    reload_now = asyncio.Event()
-    _on_signals(assembly, reload_now)
-    watching = asyncio.create_task(_watch_files(assembly, reload_now), name="configuration")
+    files = FileWatch(assembly)
+    _on_signals(assembly, files)
+    daemon.supervisor.add("configuration", files.run, limit_s=RELOAD_LIMIT_S, on_gone=files.given_up)
     try:
         await faces.start()
         for warning in daemon.setup.warnings:
             log.warning(warning, action="configuration_warning")
         await daemon.run()
     finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
         await faces.stop()
         await assembly.close()
 
 
-def _on_signals(assembly: Assembly, reload_now: asyncio.Event) -> None:
+def _on_signals(assembly: Assembly, files: FileWatch) -> None:
     loop = asyncio.get_running_loop()
     asked = 0
 
@@ -67,26 +68,31 @@ def _on_signals(assembly: Assembly, reload_now: asyncio.Event) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
-    loop.add_signal_handler(signal.SIGHUP, reload_now.set)
+    loop.add_signal_handler(signal.SIGHUP, files.now.set)
 
 
-async def _watch_files(assembly: Assembly, reload_now: asyncio.Event) -> None:
-    """Reload on SIGHUP, and when the content of a configuration file changed."""
-    daemon = assembly.daemon
-    known = assembly.loaded.source_hash
-    while True:
-        try:
-            async with asyncio.timeout(LOOK_S):
-                await reload_now.wait()
-        except TimeoutError:
-            if hash_now(assembly) == known:
-                continue
-        reload_now.clear()
-        done, sentence = await daemon.reloader.reload()
-        log.info(sentence, action="reload", done=done)
-        known = hash_now(assembly)
+class FileWatch:
+    """Reloads when `now` is set (SIGHUP), and when the content of a configuration file changed."""
 
+    def __init__(self, assembly: Assembly) -> None:
+        """Watch the files of `assembly`."""
+        self.now = asyncio.Event()
+        self._daemon, self._configuration = assembly.daemon, assembly.configuration
 
-def hash_now(assembly: Assembly) -> str:
-    """Hash of the files as they are: a refused content is not tried again until it changes."""
-    return hash_of(assembly.loaded.files)
+    async def run(self, beat: Beat) -> None:
+        """Look for ever."""
+        while True:
+            beat.mark()
+            try:
+                async with asyncio.timeout(LOOK_S):
+                    await self.now.wait()
+            except TimeoutError:
+                if not self._configuration.changed:
+                    continue
+            self.now.clear()
+            done, sentence = await self._daemon.reloader.reload()
+            log.info(sentence, action="reload", done=done)
+
+    def given_up(self, reason: str) -> None:
+        """Said where a refused reload is said: what lies in the file is not in force."""
+        self._daemon.loaded.error = f"the configuration is not looked at any more: {reason}"

@@ -44,6 +44,7 @@ from watchdog.ports import (
     Unavailable,
 )
 from watchdog.safety.facts import BlameView, GateFacts, HazardView, Leadership, SelfSuspicion
+from watchdog.safety.readiness import ENDLESS_S
 from watchdog.safety.suspicion import GroupHealth, suspect_ourselves
 
 READ_S = 8.0
@@ -51,7 +52,6 @@ READ_S = 8.0
 MARGIN_S = 2.0
 """What a lease must have left beyond the write itself."""
 WRITE_S = 10.0
-
 FLIGHT = "in flight"
 """Release names of an act that is under way and not yet booked: it counts in the budget of all."""
 
@@ -188,9 +188,9 @@ class Gatherer:
         """What is known about our lease, without asking anybody."""
         state = self.lease.state()
         if isinstance(state, Held):
-            return Leadership(
-                held=True, remaining_s=state.remaining, sentence=f"held for {min(state.remaining, 9e6):.0f} s"
-            )
+            long = state.remaining > ENDLESS_S
+            words = "held as long as this process lives" if long else f"held for {state.remaining:.0f} s"
+            return Leadership(held=True, remaining_s=state.remaining, sentence=words)
         if isinstance(state, NotHolder):
             return Leadership(held=False, sentence=f"held by {state.holder}")
         return Leadership(held=None, sentence=state.reason)

@@ -397,12 +397,15 @@ class Response:
     def _stub(self, seen: Seen, state: WorkloadState) -> Incident:
         """The record under suspicion: in memory until it came to something."""
         verdict, now = seen.verdict, self._clock.now()
+        # Not chosen by the gate yet: good enough to show what the suspected release changed.
+        good = ledger.last_known_good(seen.record, now, seen.watch.policy, None).release if seen.record else None
         return Incident(
             id=incident_id(state.unit, state.release.fingerprint),
             units=(state.unit,),
             target=self._target,
             group=seen.watch.policy.group,
             blamed=state.release,
+            good=good,
             stage=Stage.SUSPECTED,
             mode=seen.watch.policy.mode,
             opened_at=now,

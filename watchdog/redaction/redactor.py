@@ -45,8 +45,14 @@ class Redactor:
         values are equal; without it marks say nothing, since an unsalted digest of a weak password can be guessed.
         """
         self._salt = salt
-        self._known = _alternation(known)
+        self._values = frozenset(known)
+        self._known = _alternation(self._values)
         self._rules = (*RULES, EMAIL) if emails else RULES
+
+    def learn(self, known: Iterable[str]) -> None:
+        """Take out these values as well from now on: a reload brings new secrets, and old ones stay secret."""
+        self._values |= frozenset(known)
+        self._known = _alternation(self._values)
 
     def text(self, text: str) -> tuple[str, Mapping[str, int]]:
         """The text without secrets, and how often each rule took something."""

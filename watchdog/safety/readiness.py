@@ -13,6 +13,9 @@ from watchdog.safety.facts import GateFacts
 BREACH_POLLS = 2
 """The breach stands when one of this many last polls found it failing (decisions.md section 1)."""
 
+ENDLESS_S = 1e8
+"""A lease for longer than this ends with the process, not with time."""
+
 _STRICTNESS = (Mode.OBSERVE, Mode.ASK, Mode.ENFORCE)
 
 
@@ -159,4 +162,4 @@ def leadership(facts: GateFacts, _now: Instant) -> Check:
 
 
 def _seconds(remaining: float) -> str:
-    return "as long as we live" if remaining == float("inf") else spell(remaining)
+    return "as long as we live" if remaining > ENDLESS_S else spell(remaining)

@@ -6,7 +6,8 @@ Guarantees: a write is acknowledged after it was synced (WAL, synchronous=FULL);
 is the old or the new one, never half; a damaged, foreign or newer file is refused and never written to; a read-only or
 full disk fails writes with StoreUnavailable while reads go on, and is tried again by the next write; a file that was
 removed or replaced under us takes no more writes, since they would be lost.
-Not guaranteed: after StoreUnavailable from a write the write may have happened - read to find out. A thread that hangs in
+Not guaranteed: after StoreUnavailable from a write the write may have happened - read to find out. When the disk was full
+or read-only already at opening, reads are unknown too until it mends (SQLite needs its shared memory file). A thread that hangs in
 the kernel (a dead disk) cannot be stopped; every call then ends by its deadline, and `close` by its own.
 """
 

@@ -1,0 +1,111 @@
+"""The terms of the bet: everything that is fixed before the first sample of a release.
+
+Role: knobs, kinds and baseline in; ladders of alternatives and their paces out. Neighbours: `knobs`, `baseline`,
+`detector`. Guarantees: `Ladder.burst` is so small that bad polls which touch less than the tolerated interruption in
+total cannot complete any alternative; it is never smaller than one poll.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from watchdog.judgement.evidence.baseline import Baseline
+from watchdog.judgement.evidence.detector import Ladder
+from watchdog.judgement.evidence.knobs import Kind, Knobs
+from watchdog.model import record
+
+ALTERNATIVES = 6
+BURST_S = 15.0
+"""Seconds of evidence that one bin may bring after a pause, where the promise allows as much."""
+
+SLOWER = 0.5
+"""The weakest alternative may fill only in 1 + this of the time of the strongest: weak evidence is often a passing cloud."""
+
+MIXED = 3.0
+"""While old and new pods serve and requests cannot be told apart, alternatives below "unacceptable" take so many times as long."""
+
+SAFETY = 0.98
+"""Below one, so that the promise does not hang on the last bit of a float."""
+
+
+@record
+class Terms:
+    """Fixed for the watch of one release. `every_s` = seconds that one delivery of a signal usually covers."""
+
+    knobs: Knobs
+    poll_s: float
+    kinds: Mapping[str, Kind]
+    ladders: Mapping[str, Ladder]
+    every_s: Mapping[str, float]
+    need: float
+
+    @property
+    def burst_s(self) -> float:
+        """What one poll may bring at most."""
+        return max(BURST_S, self.poll_s)
+
+    @property
+    def fill_s(self) -> float:
+        """Touched seconds that the strongest alternative takes: the tolerated interruption and the two polls it may touch."""
+        return self.knobs.tolerate_interruption_s + 2 * self.poll_s
+
+    def of_kind(self, kind: Kind) -> list[str]:
+        """Names of the signals of one kind."""
+        return [name for name, its in self.kinds.items() if its is kind]
+
+    def unacceptable(self, name: str) -> float:
+        """The share that is always a reason, by the knobs alone."""
+        return self.knobs.ceiling(self.kinds[name])
+
+
+def terms_of(
+    kinds: Mapping[str, Kind],
+    baselines: Mapping[str, Baseline],
+    knobs: Knobs,
+    poll_s: float,
+    every_s: Mapping[str, float] | None = None,
+) -> Terms:
+    """The terms for these signals; every one of `kinds` needs its baseline."""
+    return Terms(
+        knobs=knobs,
+        poll_s=poll_s,
+        kinds=dict(kinds),
+        ladders={name: ladder_of(baselines[name].rate, kind, knobs, poll_s) for name, kind in kinds.items()},
+        every_s={name: (every_s or {}).get(name, poll_s) for name in kinds},
+        need=-math.log(knobs.expert.false_alarm_bound),
+    )
+
+
+def ladder_of(tolerated: float, kind: Kind, knobs: Knobs, poll_s: float) -> Ladder:
+    """Alternatives from twice the tolerated rate to 95 %, in equal ratios."""
+    lowest = min(2 * tolerated, (tolerated + 1) / 2)
+    highest = max(0.95, (1 + 3 * lowest) / 4)
+    last = ALTERNATIVES - 1
+    rates = tuple(math.exp(math.log(lowest) + math.log(highest / lowest) * k / last) for k in range(ALTERNATIVES))
+    unacceptable = knobs.ceiling(kind)
+    slowness = [1 + SLOWER * (1 - k / last) for k in range(ALTERNATIVES)]
+    mixed = [MIXED if rate < unacceptable else slow for rate, slow in zip(rates, slowness, strict=True)]
+    fastest = knobs.tolerate_interruption_s + 2 * poll_s
+    bursts = tuple(_burst(fastest * slow, knobs.tolerate_interruption_s, poll_s) for slow in slowness)
+    return Ladder(
+        tolerated=tolerated,
+        unacceptable=unacceptable,
+        rates=rates,
+        bad=tuple(math.log(rate / tolerated) for rate in rates),
+        good=tuple(math.log((1 - rate) / (1 - tolerated)) for rate in rates),
+        fill=tuple(fastest * slow + burst - poll_s for slow, burst in zip(slowness, bursts, strict=True)),
+        fill_mixed=tuple(fastest * slow + burst - poll_s for slow, burst in zip(mixed, bursts, strict=True)),
+        burst=bursts,
+    )
+
+
+def _burst(lasts_s: float, tolerated_s: float, poll_s: float) -> float:
+    """Seconds of evidence one bin may bring, so that polls touched within the tolerated interruption do not fill it.
+
+    A continuous disturbance fills in `lasts_s`: one burst, then a poll's worth a poll. At most m separate polls fit into
+    less than the tolerated time; a whole burst each must stay below that: m b < lasts + b - poll.
+    """
+    separate = math.ceil(tolerated_s / poll_s) - 1
+    allowed = SAFETY * (lasts_s - poll_s) / (separate - 1) if separate > 1 else math.inf
+    return max(poll_s, min(BURST_S, allowed))
