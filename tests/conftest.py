@@ -11,6 +11,9 @@ import pytest
 import pytest_asyncio
 import structlog
 
+for _module in ("tests.platforms.contract", "tests.signals.contract"):
+    pytest.register_assert_rewrite(_module)
+
 # looptime asks the policy for a loop before a test without one; unset, the policy would make one that nobody closes.
 asyncio.set_event_loop(None)
 

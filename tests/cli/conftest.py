@@ -22,9 +22,6 @@ from watchdog.testing.clock import NEW_YEAR
 from watchdog.testing.control import FakeControl
 from watchdog.web.server import Faces
 
-# looptime asks the policy for a loop before a test without one; unset, the policy would make one that nobody closes.
-asyncio.set_event_loop(None)
-
 NOON = instant(NEW_YEAR + 12 * 3600)
 """2026-01-01T12:00:00Z: when everything in these tests happens."""
 

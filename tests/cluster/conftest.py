@@ -92,9 +92,7 @@ def kubectl(control_plane: ControlPlane, namespace: str) -> Kubectl:
 
 
 @pytest.fixture
-def shop(
-    control_plane: ControlPlane, node: Node, kubectl: Kubectl, namespace: str, tmp_path: Path
-) -> Iterator[Shop]:
+def shop(control_plane: ControlPlane, node: Node, kubectl: Kubectl, namespace: str, tmp_path: Path) -> Iterator[Shop]:
     """A bookstore to be opened by the test; the daemons that it starts are ended, and must not have logged a defect."""
     shop = Shop(plane=control_plane, node=node, kubectl=kubectl, namespace=namespace, folder=tmp_path)
     yield shop

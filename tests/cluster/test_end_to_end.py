@@ -81,4 +81,7 @@ def test_a_stateful_set_and_a_daemon_set_go_back_as_well(shop: Shop) -> None:
         shop.wait_closed("recovered", name)
         assert (shop.image(kind, name), shop.running(name)) == (GOOD, {GOOD})
         assert shop.writes(name) == [f"patch {kind}/{name}"]
-    assert rollout_history(shop.kubectl, "statefulset/store") == {2: "release bookstore:2.0-err100", 3: f"release {GOOD}"}
+    assert rollout_history(shop.kubectl, "statefulset/store") == {
+        2: "release bookstore:2.0-err100",
+        3: f"release {GOOD}",
+    }

@@ -12,8 +12,8 @@ import time
 import pytest
 
 from tests.cluster.slow_admission import slow_admission
-from tests.cluster.watched_shop import GOOD, NAME, PODS, WORKLOAD, Shop, kinds_of, without_patch
 from tests.cluster.waiting import wait_until
+from tests.cluster.watched_shop import GOOD, NAME, PODS, WORKLOAD, Shop, kinds_of, without_patch
 
 BAD = "bookstore:2.0-err100"
 ONCE = ["patch deployments/bookstore"]
@@ -52,6 +52,7 @@ def test_an_api_server_that_goes_away_in_the_middle_of_a_response(shop: Shop, fa
         daemon.wait(lambda: "cannot be read" in daemon.target(NAME)["sentence"], "word of the outage", within=OUTAGE_S)
         time.sleep(OUTAGE_S - 10)
         assert daemon.status()["targets"][0]["polls"]
+    shop.fresh_controllers()
     incident = shop.wait_closed("recovered", within=60)
     assert (shop.image(), shop.writes()) == (GOOD, ONCE)
     assert kinds_of(incident).count("issued") == 1
@@ -65,6 +66,7 @@ def test_an_outage_of_the_api_server_is_survived_and_the_next_bad_release_goes_b
         if LONG:
             shop.wait_state("blind")
         assert daemon.incidents() == []
+    shop.fresh_controllers()
     daemon.wait(lambda: "cannot be read" not in daemon.target(NAME)["sentence"], "sight again", within=20)
     shop.release("bookstore:2.0-crash1")
     shop.wait_closed("recovered")

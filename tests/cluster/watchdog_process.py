@@ -171,7 +171,9 @@ class WatchdogProcess:
         """Type a command that must be taken."""
         typed = self.type(*arguments)
         if typed.code:
-            raise AssertionError(f"watchdog {' '.join(arguments)} ended with {typed.code}: {typed.err}\n{self.describe()}")
+            raise AssertionError(
+                f"watchdog {' '.join(arguments)} ended with {typed.code}: {typed.err}\n{self.describe()}"
+            )
         return typed
 
     def doctor(self) -> Typed:

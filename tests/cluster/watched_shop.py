@@ -21,7 +21,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.node.process import Node
 from tests.cluster.users import wait_served
 from tests.cluster.watchdog_process import Config, WatchdogProcess
-from tests.cluster.workloads import Kubectl, PORT, apply, deployment, grant, pods_of, service, wait_rolled_out
+from tests.cluster.workloads import PORT, Kubectl, apply, deployment, grant, pods_of, service, wait_rolled_out
 
 GOOD = "bookstore:1.0"
 NAME = "bookstore"
@@ -158,6 +158,11 @@ class Shop:
     def users_url(self, name: str = NAME) -> str:
         """Where users read, once somebody answers there."""
         return wait_served(self.node, self.namespace, name)
+
+    def fresh_controllers(self) -> None:
+        """Start the controllers anew: after an outage the old ones wait ever longer, up to a minute, before they look."""
+        self.plane.controller_manager.kill()
+        self.plane.controller_manager.start()
 
     # -- what is there -----------------------------------------------------------------------------------------------
 

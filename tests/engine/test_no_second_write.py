@@ -66,12 +66,11 @@ async def test_p6_two_daemons_that_both_believe_to_hold_the_lease_still_change_t
     for house in (one, two):
         assert isinstance(house.lease, FakeLease)
         house.lease.force(Held(remaining=1e9))
-    async with one.running():
-        async with two.running():
-            await one.pass_(3)
-            one.go_bad()
-            incident = await one.closed()
-            await one.pass_(60)
+    async with one.running(), two.running():
+        await one.pass_(3)
+        one.go_bad()
+        incident = await one.closed()
+        await one.pass_(60)
     assert one.writes == [("bad", "good")]
     assert len(await one.incidents()) == 1
     assert incident.reason is CloseReason.RECOVERED

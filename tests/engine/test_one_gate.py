@@ -93,16 +93,6 @@ def broken_dependency(house: House) -> None:
 
 
 def broken_reference(house: House) -> None:
-    house.add("outside", platform=False).behaviour.dependency_down = True
-    house.reference = ("outside",)
-
-
-def blind_dependency(house: House) -> None:
-    with_policy(depends_on=("db",))(house)
-    house.add("db", platform=False).behaviour.unknown = "connection refused"
-
-
-def broken_reference(house: House) -> None:
     house.reference = ("internet",)
     house.add("internet", platform=False).behaviour.dependency_down = True
 

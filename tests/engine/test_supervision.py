@@ -7,6 +7,7 @@ seen by liveness); `Board.look` without the signals that are gone; `_guard` with
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 import pytest
@@ -24,13 +25,12 @@ pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
 
 
 async def ignore_cancellation(let_go: asyncio.Event) -> None:
-    """Wait, whatever anybody says; a test that failed meanwhile still ends, after some patience."""
-    for _ in range(6):
-        try:
-            await let_go.wait()
-        except asyncio.CancelledError:
-            continue
-        return
+    """Wait, whatever anybody says; a test that failed meanwhile still ends, after an hour."""
+    end = asyncio.get_running_loop().time() + 3600
+    while not let_go.is_set() and asyncio.get_running_loop().time() < end:
+        with contextlib.suppress(asyncio.CancelledError, TimeoutError):
+            async with asyncio.timeout_at(end):
+                await let_go.wait()
 
 
 class Stubborn(FakeSignal):
@@ -69,7 +69,7 @@ async def test_p18_a_hung_poller_is_restarted_three_times_then_blind_while_the_o
         assert house.control.health()["live"]
         assert house.control.status()["targets"][0]["state"] == "blind"
         assert len(house.told("blind")) == 1
-        assert "given up" in house.told("blind")[0].body
+        assert ["poll api/probe was given up" in notice.body for notice in house.told("gone")] == [True]
         hung.let_go.set()
         await house.pass_(1)
     assert len(log.actions("loop_hangs")) == 4
@@ -198,24 +198,25 @@ async def test_an_essential_loop_that_is_given_up_ends_the_run(log: Log) -> None
     assert isinstance(await supervised(supervisor, 30), LoopGivenUp)
 
 
-async def test_a_loop_that_failed_once_a_day_is_never_given_up(log: Log) -> None:
+async def test_a_loop_that_fails_seldom_is_never_given_up(log: Log) -> None:
     log.bugs_expected = True
     supervisor, began = Supervisor(WorldClock()), []
 
-    async def fails_daily(beat: Beat) -> None:
+    async def fails_seldom(beat: Beat) -> None:
         began.append(1)
-        for _ in range(1440):
+        for _ in range(11):
             await asyncio.sleep(60)
             beat.mark()
 
-    supervisor.add("daily", fails_daily, limit_s=120)
-    await supervised(supervisor, 8 * 86400)
+    supervisor.add("seldom", fails_seldom, limit_s=120)
+    await supervised(supervisor, 8 * 661)
     (loop,) = supervisor.loops()
     assert loop["state"] == "on_time"
-    assert len(began) == 8
+    assert len(began) > 4
 
 
-async def test_many_loops_that_ignore_cancellation_do_not_keep_the_supervisor_from_its_rounds() -> None:
+async def test_many_loops_that_ignore_cancellation_do_not_keep_the_supervisor_from_its_rounds(log: Log) -> None:
+    log.bugs_expected = True  # a stubborn loop returns in the end
     supervisor, let_go = Supervisor(WorldClock()), asyncio.Event()
 
     async def stubborn(beat: Beat) -> None:

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -33,6 +34,8 @@ class Shop:
         self.broken = False
         """Everything fails, whichever release runs."""
         self.asked: Counter[str] = Counter()
+        self.arrivals: list[float] = []
+        """Monotonic moments of every request."""
         self.headers: list[dict[str, str]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -103,6 +106,7 @@ class Shop:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                shop.arrivals.append(time.monotonic())
                 shop.headers.append(dict(self.headers.items()))
                 body = b"books\n"
                 self.send_response(shop._status(self.path))

@@ -1,8 +1,7 @@
-"""A secret of the configuration reaches the target it is for, and shows nowhere else; every log line is one JSON object."""
+"""A secret of the configuration reaches the target it is for, and shows nowhere else."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -72,6 +71,8 @@ def test_secrets_show_nowhere_in_the_whole_story(start: Start, shop: Shop, place
     shop.deploy("bad")
     daemon.wait(lambda: [one for one in daemon.incidents() if one["stage"] == "closed"], "the rollback", within=120)
     assert shop.release == "three"
+    report = (daemon.folder / "incidents" / daemon.incidents()[0]["id"] / "report.md").read_text()
+    assert f"{shop.home}/appctl rollback bad three" in report, "what is no secret stays readable"
 
     shop.break_platform("cannot log in with {DEPLOY_PASSWORD}".replace("{DEPLOY_PASSWORD}", PASSWORD))
     daemon.wait(
@@ -83,33 +84,9 @@ def test_secrets_show_nowhere_in_the_whole_story(start: Start, shop: Shop, place
     assert shown(daemon) == []
 
 
-def test_what_is_no_secret_stays_readable(start: Start, shop: Shop, place: Path) -> None:
-    daemon = start(with_secrets(shop, place))
-    earned(daemon, shop)
-    shop.deploy("bad")
-    daemon.wait(lambda: [one for one in daemon.incidents() if one["stage"] == "closed"], "the rollback", within=120)
-    report = (daemon.folder / "incidents" / daemon.incidents()[0]["id"] / "report.md").read_text()
-    assert f"{shop.home}/appctl rollback bad three" in report
-
-
 def test_a_rotated_secret_is_used_at_once_and_old_and_new_stay_hidden(start: Start, shop: Shop, place: Path) -> None:
     daemon = start(with_secrets(shop, place))
     daemon.wait(lambda: shop.headers and shop.headers[-1].get("Authorization") == HEADER, "the first secret", within=60)
     (place / "header").write_text(ROTATED)
     daemon.wait(lambda: shop.headers[-1].get("Authorization") == ROTATED, "the second secret", within=60)
-    shop.break_platform(f"{HEADER} or {ROTATED}?")
-    daemon.wait(lambda: daemon.target("shop").get("sentence", "").count("redacted") or True, "a look", within=30)
-    logged = [line for line in daemon.log().splitlines() if HEADER in line or ROTATED in line]
-    assert logged == []
-
-
-def test_every_line_of_the_log_is_a_json_object_with_a_stable_action(start: Start, shop: Shop) -> None:
-    daemon = start(watching(shop))
-    earned(daemon, shop)
-    shop.deploy("bad")
-    daemon.wait(lambda: [one for one in daemon.incidents() if one["stage"] == "closed"], "the rollback", within=120)
-    assert daemon.stop() == 0
-    lines = [json.loads(line) for line in daemon.log().splitlines()]
-    assert len(lines) > 10
-    for line in lines:
-        assert line.get("action") or line.get("notice"), line
+    assert shown(daemon) == []

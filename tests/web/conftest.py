@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -18,9 +17,6 @@ import pytest_asyncio
 from watchdog.testing.clock import WorldClock
 from watchdog.testing.control import FakeControl
 from watchdog.web.server import Faces
-
-# looptime asks the policy for a loop before a test without one; unset, the policy would make one that nobody closes.
-asyncio.set_event_loop(None)
 
 
 @dataclass

@@ -36,6 +36,7 @@ from watchdog.redaction.names import is_secret_name
 from watchdog.safety.permits import PermitOffice
 from watchdog.settings import ConfigurationRefused, access
 from watchdog.settings.loader import Loaded, hash_of, load
+from watchdog.settings.secret import Secret
 from watchdog.signals.http import Connection, HttpCheck, HttpSignal, Pods
 from watchdog.stores import FileLease, MemoryStore, SqliteStore, lock_path
 
@@ -321,7 +322,7 @@ def known_secrets(loaded: Loaded) -> tuple[str, ...]:
     Secret is what was read from a file or a variable, and what stands under a name that says so. A text that stands in the
     file under any other name (``Accept``, a directory) is none: taking it out would make reports unreadable.
     """
-    pairs = []
+    pairs: list[tuple[str, Secret]] = []
     for target in loaded.settings.targets.values():
         pairs += target.command.environment.items() if target.command else ()
         for signal in target.signals.values():

@@ -1,6 +1,6 @@
 """``watchdog doctor``: what would fail when it matters.
 
-Role: builds the targets from the configuration as `run` does, but without the store, and examines them. Neighbours:
+Role: builds the targets from the configuration as `run` does, but without the store, and examines them and the places. Neighbours:
 `cli.examination` asks, the running daemon tells what it holds for good. Guarantees: changes nothing, also when a daemon
 runs beside it; exit code 0 = all well, 1 = something is missing, 7 = something could not be found out.
 """
@@ -76,7 +76,7 @@ def _known_good() -> Mapping[str, str] | None:
 
 async def _examined(loaded: Loaded, known_good: Mapping[str, str] | None) -> list[Examined]:
     from watchdog.cli.composition import Builder, Clients  # noqa: PLC0415 - imports every room
-    from watchdog.cli.examination import Examined, examine  # noqa: PLC0415 - as above
+    from watchdog.cli.examination import Examined, examine, places  # noqa: PLC0415 - as above
     from watchdog.clients.http import HttpClient  # noqa: PLC0415 - as above
     from watchdog.engine.clock import SystemClock  # noqa: PLC0415 - as above
     from watchdog.incidents import DirectoryFiles  # noqa: PLC0415 - as above
@@ -86,10 +86,11 @@ async def _examined(loaded: Loaded, known_good: Mapping[str, str] | None) -> lis
     clients = Clients(clock, HttpClient(clock))
     # The writers that are built here never get a permit: their office's secret is thrown away.
     builder = Builder(clients, secrets.token_bytes(32), DirectoryFiles(Path(loaded.settings.bundles), clock))
+    kept = places(loaded.settings.state.sqlite_path, loaded.settings.bundles)
     try:
         setup = await builder.setup(loaded)
-        return await examine(setup.watches, known_good)
+        return [*kept, *await examine(setup.watches, known_good)]
     except Unavailable as error:
-        return [Examined(subject="(all)", question="reachable", ok=False, sentence=str(error))]
+        return [*kept, Examined(subject="(all)", question="reachable", ok=False, sentence=str(error))]
     finally:
         await clients.close()

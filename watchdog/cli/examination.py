@@ -8,7 +8,9 @@ be asked is unknown, never fine.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
 from watchdog.engine.board import Watch, WatchedSignal
@@ -48,6 +50,27 @@ async def examine(watches: Sequence[Watch], known_good: Mapping[str, str] | None
     """
     found = await asyncio.gather(*(_target(watch, known_good) for watch in watches))
     return [line for lines in found for line in lines]
+
+
+def places(state: str, bundles: str) -> list[Examined]:
+    """Whether state and incidents can be kept where the configuration says; `state` is empty when it is kept in memory."""
+    files = [("state", Path(state), True)] if state else []
+    return [_place(*entry) for entry in (*files, ("bundles", Path(bundles), False))]
+
+
+def _place(question: str, path: Path, is_file: bool) -> Examined:  # noqa: FBT001
+    """By the rights of this user, without a write: what is missing would be made in the nearest folder that is there."""
+    if path.exists():
+        ok = os.access(path, os.R_OK | os.W_OK | (0 if is_file else os.X_OK)) and path.is_file() == is_file
+        words = f"{path} can be used" if ok else f"{path} is there and cannot be used by this user"
+        if not is_file or not ok:
+            return _line("(service)", question, ok, words)
+    around = next(folder for folder in path.parents if folder.exists())
+    ok = around.is_dir() and os.access(around, os.W_OK | os.X_OK)
+    words = (
+        f"{path} can be kept" if ok else f"{path} cannot be kept: {around} is not a folder that this user may write to"
+    )
+    return _line("(service)", question, ok, words)
 
 
 async def _target(watch: Watch, known_good: Mapping[str, str] | None) -> list[Examined]:

@@ -97,6 +97,7 @@ class Care:
                 self._look_at_pauses,
                 self._say_store,
                 self._say_lease,
+                self._say_gone,
                 self._say_blind,
                 self._say_suspicion,
                 self._daemon.reloader.settle,
@@ -158,6 +159,12 @@ class Care:
             await self._once(
                 "lease-unknown", "watchdog", f"no act: whether we hold the lease is not known ({state.reason})"
             )
+
+    async def _say_gone(self) -> None:
+        """A loop that the supervisor gave up stays so until a reload of its target or a restart."""
+        for loop in self._daemon.supervisor.loops():
+            if loop["state"] == "gone":
+                await self._once(f"gone/{loop['name']}", "watchdog", f"the loop {loop['name']} was given up: {loop['why']}")
 
     async def _say_blind(self) -> None:
         """A signal that has been blind for its limit is told once, and again only after it could see."""

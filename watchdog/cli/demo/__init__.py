@@ -18,7 +18,7 @@ SCENARIOS = {
     "bad": "30 % of the answers fail while /health says 200: rolled back",
     "crash": "a release that crashes again and again: rolled back",
     "blip": "a good release with a short interruption: not rolled back",
-    "paused": "the bad release in the middle of maintenance: recorded, not rolled back",
+    "paused": "the bad release during maintenance: recorded, not rolled back",
     "dependency": "the database fails after a good release: not rolled back",
 }
 

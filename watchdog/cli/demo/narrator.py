@@ -136,10 +136,12 @@ def brief(row: Mapping[str, Any]) -> str:
         return _SHORT[state]
     if not signals:
         return str(row["sentence"])
-    if state == "healthy":
-        return "nothing bad in " + ", ".join(signal["name"] for signal in signals)
     failing = [signal for signal in signals if signal["health"] == "failing"]
-    telling = (failing or [_worst(signals) or signals[0]])[0]
+    telling = failing[0] if failing else _worst(signals)
+    if state == "healthy" or (state == "paused" and telling is None):
+        return "nothing bad in " + ", ".join(signal["name"] for signal in signals)
+    if telling is None:
+        return "samples are being collected" if state == "inconclusive" else str(signals[0]["sentence"])
     return _core(str(telling["sentence"]))
 
 

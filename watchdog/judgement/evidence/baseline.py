@@ -55,7 +55,9 @@ def tolerated_rate(minutes: Sequence[Pair], kind: Kind, knobs: Knobs) -> Baselin
         recent_events, recent_bad = _sums(minutes[-RECENT[0][0] :])
         rate = max(rate, upper(recent_bad, recent_events, risk))
     rate = min(rate, MOST)
-    return Baseline(rate=rate, degraded=degraded, events=events, sentence=_sentence(rate, bad, events, degraded=degraded))
+    return Baseline(
+        rate=rate, degraded=degraded, events=events, sentence=_sentence(rate, bad, events, degraded=degraded)
+    )
 
 
 def minutes_of(polls: Sequence[Pair], poll_s: float) -> list[Pair]:
@@ -90,4 +92,6 @@ def _sentence(rate: float, bad: int, events: int, *, degraded: bool) -> str:
     if not events:
         return f"nothing is known of the hour before: {percent(rate)} is tolerated"
     was = f"{percent(bad / events)} of {events} were bad in the hour before"
-    return f"{was}, already degraded: {percent(rate)} is tolerated" if degraded else f"{was}: {percent(rate)} is tolerated"
+    return (
+        f"{was}, already degraded: {percent(rate)} is tolerated" if degraded else f"{was}: {percent(rate)} is tolerated"
+    )

@@ -36,7 +36,7 @@ def incomplete(a: float, b: float, x: float) -> float:
 
 @lru_cache(maxsize=4096)
 def _quantile(a: int, b: int, share: float) -> float:
-    """x with I_x(a, b) = share. Newton steps in a bracket; where one leaves it, the bracket is halved."""
+    """The x at which I_x(a, b) is `share`. Newton steps in a bracket; where one leaves it, the bracket is halved."""
     low, high, x = 0.0, 1.0, a / (a + b)
     for _ in range(200):
         miss = incomplete(a, b, x) - share

@@ -81,8 +81,11 @@ def _rows(terms: Terms, look: Look) -> dict[str, Pair]:
     olds = [pod.counts for pod in look.pods or () if not pod.new and pod.ready]
     rows: dict[str, Pair] = {}
     for name in terms.kinds:
-        each = [counts[name] for counts in olds if name in counts] or [(look.old or {}).get(name)]
-        found = [pair for pair in (*each, (look.control or {}).get(name)) if pair]
+        found = [counts[name] for counts in olds if name in counts]
+        if not found and look.old and name in look.old:
+            found.append(look.old[name])
+        if look.control and name in look.control:
+            found.append(look.control[name])
         if found:
             rows[name] = (sum(events for events, _ in found), sum(bad for _, bad in found))
     return rows
@@ -106,9 +109,9 @@ def _left_failing(terms: Terms, look: Look, seen: Mapping[str, Pair]) -> bool:
     """The last old pod has left while the outage went on, and the service still fails."""
     if any(events for events, _ in seen.values()):
         return False
-    probes = any(look.counts.get(name, (0, 0))[1] for name in terms.of_kind(Kind.PROBE))
+    probes = any(look.counts.get(name, (0, 0))[1] for name in terms.probes)
     return probes or not all(
-        looks_fine(look.counts.get(name, (0, 0)), terms.ladders[name].tolerated) for name in terms.of_kind(Kind.ERR)
+        looks_fine(look.counts.get(name, (0, 0)), terms.ladders[name].tolerated) for name in terms.requests
     )
 
 

@@ -13,8 +13,12 @@ a bin without events changes nothing. All clocks are event time in seconds, neve
 from __future__ import annotations
 
 import math
+from operator import ge
 
 from watchdog.model import record
+
+Floats = tuple[float, ...]
+NOTHING = -math.inf
 
 START_S = 30.0
 """Starting moments weigh as 1 / (t + START_S): those near the deploy are the likeliest."""
@@ -30,12 +34,12 @@ class Ladder:
 
     tolerated: float
     unacceptable: float
-    rates: tuple[float, ...]
-    bad: tuple[float, ...]
-    good: tuple[float, ...]
-    fill: tuple[float, ...]
-    fill_mixed: tuple[float, ...]
-    burst: tuple[float, ...]
+    rates: Floats
+    bad: Floats
+    good: Floats
+    fill: Floats
+    fill_mixed: Floats
+    burst: Floats
 
 
 @record
@@ -46,17 +50,19 @@ class Stream:
     weight of that start and `since` its event time. `last` = event time up to which data came.
     """
 
-    evidence: tuple[float, ...]
-    saved: tuple[float, ...]
-    floor: tuple[float, ...]
-    since: tuple[float, ...]
+    evidence: Floats
+    saved: Floats
+    floor: Floats
+    since: Floats
     last: float
 
 
 def fresh_stream(alternatives: int, start: float) -> Stream:
     """A stream that has seen nothing, from event time `start` on."""
-    nothing = (-math.inf,) * alternatives
-    return Stream(evidence=nothing, saved=(math.inf,) * alternatives, floor=nothing, since=(start,) * alternatives, last=start)
+    nothing = (NOTHING,) * alternatives
+    return Stream(
+        evidence=nothing, saved=(math.inf,) * alternatives, floor=nothing, since=(start,) * alternatives, last=start
+    )
 
 
 def start_weight(earlier: float, later: float, watch_s: float) -> float:
@@ -90,40 +96,63 @@ def bet(
     events, bad = counts
     if events <= 0:
         return stream
-    passed = at - stream.last
-    weight = start_weight(stream.last, at, watch_s)
+    wins, losses = ladder.bad, ladder.good
     if level is not None and level > ladder.tolerated:
         wins, losses = _against(ladder.rates, level)
+    weight = start_weight(stream.last, at, watch_s)
+    evidence, floor, since = _started(stream, weight)
+    most = ladder.burst if burst is None else (burst,) * len(ladder.rates)
+    saved = _refilled(stream.saved, most, max(0.0, at - stream.last))
+    if bad:
+        gains = [bad * win + (events - bad) * lose for win, lose in zip(wins, losses, strict=True)]
+        fill = ladder.fill_mixed if mixed else ladder.fill
+        evidence, saved = _limited(evidence, saved, floor, gains, fill, need)
     else:
-        wins, losses = ladder.bad, ladder.good
-    fine = events - bad
-    refill = max(0.0, passed)
-    evidence, saved, floor, since = [], [], [], []
-    for now, tokens, base, began, win, lose, fill, most in zip(
-        stream.evidence,
-        stream.saved,
-        stream.floor,
-        stream.since,
-        wins,
-        losses,
-        ladder.fill_mixed if mixed else ladder.fill,
-        ladder.burst,
-        strict=True,
-    ):
-        value, ground, start = (weight, weight, stream.last) if now <= weight else (now, base, began)
-        tokens = min(tokens + refill, most if burst is None else burst)  # noqa: PLW2901 - the same quantity, refilled
-        gain = bad * win + fine * lose
-        if gain > 0 and ground > -math.inf:
-            speed = (need - ground) / fill  # nats a second: full after `fill` seconds of the worst
-            gain = min(gain, tokens * speed)
-            tokens -= gain / speed  # noqa: PLW2901 - as above
-        evidence.append(value + gain)
-        saved.append(tokens)
-        floor.append(ground)
-        since.append(start)
-    return Stream(
-        evidence=tuple(evidence), saved=tuple(saved), floor=tuple(floor), since=tuple(since), last=max(at, stream.last)
-    )
+        evidence = tuple([value + events * lose for value, lose in zip(evidence, losses, strict=True)])
+    return Stream(evidence=evidence, saved=saved, floor=floor, since=since, last=max(at, stream.last))
+
+
+def _started(stream: Stream, weight: float) -> tuple[Floats, Floats, Floats]:
+    """Evidence, floor and start of each alternative; where a start now is worth more than what was won, it starts now."""
+    before, alternatives = stream.evidence, len(stream.evidence)
+    if max(before) <= weight:
+        same = (weight,) * alternatives
+        return same, same, (stream.last,) * alternatives
+    if min(before) > weight:
+        return before, stream.floor, stream.since
+    evidence = tuple([max(weight, value) for value in before])
+    kept = [value > weight for value in before]
+    floor = tuple([ground if keep else weight for ground, keep in zip(stream.floor, kept, strict=True)])
+    since = tuple([start if keep else stream.last for start, keep in zip(stream.since, kept, strict=True)])
+    return evidence, floor, since
+
+
+def _refilled(saved: Floats, most: Floats, seconds: float) -> Floats:
+    """Seconds of evidence that may be gained now: what was saved, and the time since the last data, up to a burst."""
+    if saved is most:
+        return most
+    refilled = [tokens + seconds for tokens in saved]
+    if all(map(ge, refilled, most)):
+        return most
+    return tuple(map(min, refilled, most))
+
+
+def _limited(
+    evidence: Floats, saved: Floats, floor: Floats, gains: list[float], fill: Floats, need: float
+) -> tuple[Floats, Floats]:
+    """The speed limit: gains cost saved seconds, at the speed that fills from the floor to `need` in `fill` seconds."""
+    values, left = [], []
+    for value, tokens, ground, gain, lasts in zip(evidence, saved, floor, gains, fill, strict=True):
+        if gain > 0 and ground > NOTHING:
+            speed = (need - ground) / lasts
+            allowed = tokens * speed
+            won = min(allowed, gain)
+            values.append(value + won)
+            left.append(tokens - won / speed)
+        else:
+            values.append(value + gain)
+            left.append(tokens)
+    return tuple(values), tuple(left)
 
 
 def held(stream: Stream, at_most: float) -> Stream:
@@ -140,14 +169,14 @@ def held(stream: Stream, at_most: float) -> Stream:
 
 
 def log_sum(values: list[float]) -> float:
-    """log of the sum of the exponentials."""
-    top = max(values, default=-math.inf)
-    if top == -math.inf:
+    """Log of the sum of the exponentials."""
+    top = max(values, default=NOTHING)
+    if top == NOTHING:
         return top
-    return top + math.log(sum(math.exp(value - top) for value in values))
+    return top + math.log(sum([math.exp(value - top) for value in values]))
 
 
-def _against(rates: tuple[float, ...], level: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _against(rates: Floats, level: float) -> tuple[Floats, Floats]:
     wins = tuple(math.log(rate / level) if rate > level else 0.0 for rate in rates)
     losses = tuple(math.log((1 - rate) / (1 - level)) if rate > level else 0.0 for rate in rates)
     return wins, losses

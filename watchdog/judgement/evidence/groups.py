@@ -8,7 +8,7 @@ that streams may show the same users; the shares of alpha of all groups add up t
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from watchdog.judgement.evidence.baseline import Pair
 from watchdog.judgement.evidence.detector import Stream, bet, fresh_stream, held, log_sum, start_weight
@@ -68,7 +68,7 @@ def group_bet(terms: Terms, group: Group, bins: Mapping[str, Bin]) -> Group:
     return Group(share=group.share, streams=streams)
 
 
-def group_held(terms: Terms, group: Group, names: list[str], at: float) -> Group:
+def group_held(terms: Terms, group: Group, names: Sequence[str], at: float) -> Group:
     """The named streams kept below half of what is needed."""
     half = (start_weight(at - terms.poll_s, at, terms.knobs.expert.watch_s) + terms.need) / 2
     streams = dict(group.streams)

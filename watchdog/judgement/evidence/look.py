@@ -33,9 +33,10 @@ class PodLook:
 
 @record
 class Look:
-    """`at` = end of the newest data. `counts` are of the whole service, by signal; `ends` says of which time they speak
-    where that is earlier than `at` (a late bin), `covers` how many seconds a sum covers where the source says it.
+    """What one look brought.
 
+    `at` = end of the newest data. `counts` are of the whole service, by signal; `ends` says of which time they speak where
+    that is earlier than `at` (a late bin), `covers` how many seconds a sum covers where the source says it.
     `old` are the pods of the old release as one sum, `control` a target that was not deployed; `ready` = (ready, wanted);
     `restarts` = so far, over all pods. `pods` None = nothing is known of pods; their counts are part of the service's.
     """
@@ -49,11 +50,19 @@ class Look:
     ready: tuple[int, int] | None = None
     restarts: int | None = None
     pods: tuple[PodLook, ...] | None = None
+    held: str = ""
+    """Why no evidence may grow now: a control whose counts are not known fails. Empty = no reason."""
 
     @property
     def new_pods(self) -> tuple[PodLook, ...]:
         """Pods of the release that is judged."""
         return tuple(pod for pod in self.pods or () if pod.new)
+
+    @property
+    def seen_bad(self) -> bool:
+        """Something bad was seen, by whoever."""
+        rows = [self.counts, *(pod.counts for pod in self.pods or ())]
+        return any(bad for row in rows for _, bad in row.values())
 
     @property
     def pods_count(self) -> bool:

@@ -16,7 +16,6 @@ from watchdog.judgement.evidence.baseline import Pair
 from watchdog.judgement.evidence.comparison import Comparison
 from watchdog.judgement.evidence.detector import log_sum
 from watchdog.judgement.evidence.groups import POD_SHARE, Bin, Group, fresh_group, group_bet, group_held
-from watchdog.judgement.evidence.knobs import Kind
 from watchdog.judgement.evidence.look import NOTHING, Look, PodLook
 from watchdog.judgement.evidence.recent import Recent, looks_fine, noted, sums
 from watchdog.judgement.evidence.terms import Terms
@@ -63,7 +62,7 @@ class Pods:
 
     def explain_probe(self, terms: Terms, look: Look) -> bool:
         """A pod's own probe fails now: it explains a failed probe of the service."""
-        probes = terms.of_kind(Kind.PROBE)
+        probes = terms.probes
         for pod in look.pods or ():
             known = self.known.get(pod.name)
             serving = pod.ready or (known is not None and look.at - known.lost < LEAVING_S)
@@ -85,14 +84,14 @@ def pods_weighed(
     pods = _seen(terms, before, news, look.at)
     odd = _odd(terms, pods, news, look.at)
     contradicted = _contradicted(terms, pods, look, users_fine=users_fine)
-    probes = terms.of_kind(Kind.PROBE) if contradicted else []
+    probes = terms.probes if contradicted else ()
     known = dict(pods.known)
     for one in news:
         pod = known[one.name]
         group = pod.group
         if pod.lingers(one, look.at):
             group = group_bet(terms, group, _bins(one.counts, look, comparison))
-        aside = list(terms.kinds) if one.name in odd else probes
+        aside = tuple(terms.kinds) if one.name in odd else probes
         if aside:
             group = group_held(terms, group, aside, look.at)
         known[one.name] = replace(pod, group=group)
@@ -110,7 +109,7 @@ def _seen(terms: Terms, before: Pods, news: Sequence[PodLook], at: float) -> Pod
             group = fresh_group(terms, POD_SHARE, at - terms.poll_s)
             pod, appeared = Pod(order=appeared, group=group, recent={}), appeared + 1
         lost = at if pod.ready and not one.ready else pod.lost
-        counts = one.counts if one.ready else dict.fromkeys(terms.of_kind(Kind.PROBE), (1, 1))
+        counts = one.counts if one.ready else dict.fromkeys(terms.probes, (1, 1))
         recent = dict(pod.recent)
         for name, pair in counts.items():
             recent[name] = noted(recent.get(name, ()), at, pair, WINDOW_S)
@@ -137,11 +136,11 @@ def _odd(terms: Terms, pods: Pods, news: Sequence[PodLook], at: float) -> tuple[
 
 def _contradicted(terms: Terms, pods: Pods, look: Look, *, users_fine: bool) -> bool:
     """Probes say down, the same pods' users say fine. Requests known only as a whole speak for new pods once those are alone."""
-    requests = terms.of_kind(Kind.ERR)
+    requests = terms.requests
     if not any(pod.counts.get(name) for pod in look.pods or () for name in requests):
         return users_fine and not any(pod.ready and not pod.new for pod in look.pods or ())
     events = bad = 0
-    probes = terms.of_kind(Kind.PROBE)
+    probes = terms.probes
     for one in look.new_pods:
         recent = pods.known[one.name].recent
         if any(sums(recent.get(name, ()), look.at, JUST_NOW_S)[1] for name in probes):
@@ -154,9 +153,7 @@ def _contradicted(terms: Terms, pods: Pods, look: Look, *, users_fine: bool) -> 
 
 def _together(terms: Terms, news: Sequence[PodLook], odd: tuple[str, ...]) -> dict[str, Pair]:
     """Sums over new pods that have settled and are not odd."""
-    settled = [
-        one.counts for one in news if one.settled(terms.knobs.tolerate_interruption_s) and one.name not in odd
-    ]
+    settled = [one.counts for one in news if one.settled(terms.knobs.tolerate_interruption_s) and one.name not in odd]
     found: dict[str, Pair] = {}
     for name in terms.kinds:
         pairs = [counts[name] for counts in settled if name in counts]

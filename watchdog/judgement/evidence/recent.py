@@ -6,6 +6,8 @@ however often the source is polled; a late bin finds its place by event time. No
 
 from __future__ import annotations
 
+import math
+
 from watchdog.judgement.evidence.baseline import Pair
 
 CELLS = 12
@@ -41,4 +43,4 @@ def looks_fine(counts: Pair, tolerated: float) -> bool:
     """At most two standard errors, and one event, above what is tolerated."""
     events, bad = counts
     expected = tolerated * events
-    return bad <= expected + 2 * expected**0.5 + 1
+    return bad <= expected + 2 * math.sqrt(expected) + 1

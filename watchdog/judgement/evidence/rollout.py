@@ -9,11 +9,9 @@ exist. Not guaranteed: a bound on false alarms; these rules count.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
-from watchdog.judgement.evidence.knobs import Kind
-from watchdog.judgement.evidence.look import NOTHING, Look, PodLook
+from watchdog.judgement.evidence.look import NOTHING, Look
 from watchdog.judgement.evidence.terms import Terms
 from watchdog.judgement.wording import duration
 from watchdog.model import record
@@ -94,18 +92,20 @@ def crash_loop(look: Look) -> str:
     return ""
 
 
-def moving(terms: Terms, state: Rollout, look: Look, news: Sequence[PodLook]) -> bool:
+def moving(terms: Terms, state: Rollout, look: Look) -> bool:
     """Pods are being replaced now: an interruption in this time is the rolling update's own."""
-    young = any(pod.ready and not pod.settled(terms.knobs.tolerate_interruption_s) and not pod.restarts for pod in news)
+    young = any(
+        pod.ready and not pod.settled(terms.knobs.tolerate_interruption_s) and not pod.restarts for pod in look.new_pods
+    )
     return bool(look.old) or state.in_gap or young
 
 
 def _served(terms: Terms, look: Look) -> bool:
-    for name in terms.of_kind(Kind.PROBE):
+    for name in terms.probes:
         events, bad = look.counts.get(name, NOTHING)
         if events > bad:
             return True
-    for name in terms.of_kind(Kind.ERR):
+    for name in terms.requests:
         events, bad = look.counts.get(name, NOTHING)
         if events >= SERVED_EVENTS and 2 * bad < events:
             return True

@@ -19,8 +19,8 @@ ALTERNATIVES = 6
 BURST_S = 15.0
 """Seconds of evidence that one bin may bring after a pause, where the promise allows as much."""
 
-SLOWER = 0.5
-"""The weakest alternative may fill only in 1 + this of the time of the strongest: weak evidence is often a passing cloud."""
+SLOWER = 0.35
+"""Alternatives below "unacceptable" take 1 + this times as long: weak evidence outlives the good time between two interruptions."""
 
 MIXED = 3.0
 """While old and new pods serve and requests cannot be told apart, alternatives below "unacceptable" take so many times as long."""
@@ -31,7 +31,10 @@ SAFETY = 0.98
 
 @record
 class Terms:
-    """Fixed for the watch of one release. `every_s` = seconds that one delivery of a signal usually covers."""
+    """Fixed for the watch of one release.
+
+    `every_s` = seconds that one delivery of a signal usually covers; `probes` and `requests` = signals of kind probe, err.
+    """
 
     knobs: Knobs
     poll_s: float
@@ -39,6 +42,8 @@ class Terms:
     ladders: Mapping[str, Ladder]
     every_s: Mapping[str, float]
     need: float
+    probes: tuple[str, ...]
+    requests: tuple[str, ...]
 
     @property
     def burst_s(self) -> float:
@@ -49,10 +54,6 @@ class Terms:
     def fill_s(self) -> float:
         """Touched seconds that the strongest alternative takes: the tolerated interruption and the two polls it may touch."""
         return self.knobs.tolerate_interruption_s + 2 * self.poll_s
-
-    def of_kind(self, kind: Kind) -> list[str]:
-        """Names of the signals of one kind."""
-        return [name for name, its in self.kinds.items() if its is kind]
 
     def unacceptable(self, name: str) -> float:
         """The share that is always a reason, by the knobs alone."""
@@ -74,6 +75,8 @@ def terms_of(
         ladders={name: ladder_of(baselines[name].rate, kind, knobs, poll_s) for name, kind in kinds.items()},
         every_s={name: (every_s or {}).get(name, poll_s) for name in kinds},
         need=-math.log(knobs.expert.false_alarm_bound),
+        probes=tuple(name for name, kind in kinds.items() if kind is Kind.PROBE),
+        requests=tuple(name for name, kind in kinds.items() if kind is Kind.ERR),
     )
 
 
@@ -84,7 +87,7 @@ def ladder_of(tolerated: float, kind: Kind, knobs: Knobs, poll_s: float) -> Ladd
     last = ALTERNATIVES - 1
     rates = tuple(math.exp(math.log(lowest) + math.log(highest / lowest) * k / last) for k in range(ALTERNATIVES))
     unacceptable = knobs.ceiling(kind)
-    slowness = [1 + SLOWER * (1 - k / last) for k in range(ALTERNATIVES)]
+    slowness = [1.0 if rate >= unacceptable else 1 + SLOWER for rate in rates]
     mixed = [MIXED if rate < unacceptable else slow for rate, slow in zip(rates, slowness, strict=True)]
     fastest = knobs.tolerate_interruption_s + 2 * poll_s
     bursts = tuple(_burst(fastest * slow, knobs.tolerate_interruption_s, poll_s) for slow in slowness)

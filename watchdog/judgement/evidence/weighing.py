@@ -9,8 +9,9 @@ Not guaranteed: a bound on false alarms of the rules by count; that odd pods are
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import replace
 
 from watchdog.judgement.evidence.baseline import Pair
 from watchdog.judgement.evidence.comparison import Comparison, compared
@@ -27,8 +28,9 @@ from watchdog.judgement.evidence.groups import (
 from watchdog.judgement.evidence.interruptions import Interruptions, interrupted
 from watchdog.judgement.evidence.knobs import Kind
 from watchdog.judgement.evidence.look import NOTHING, Look
+from watchdog.judgement.evidence.memory import Memory, remembered
 from watchdog.judgement.evidence.podwise import Pods, pods_evidence, pods_weighed
-from watchdog.judgement.evidence.recent import Recent, looks_fine, noted, sums
+from watchdog.judgement.evidence.recent import looks_fine, sums
 from watchdog.judgement.evidence.rollout import Rollout, crash_loop, moving, not_ready, replaced
 from watchdog.judgement.evidence.terms import Terms
 from watchdog.model import record
@@ -41,17 +43,16 @@ LUMP_S, SPREAD_LUMP_S = 24.0, 42.0
 """Seconds of evidence that one sum may bring: it can hide one interruption, unless probes failed too far apart for one."""
 
 SPREAD_FAILURES = 3
-MOST_FAILURES = 200
 LEAST_BAD_REQUESTS = 4
 """So many requests, half of them bad, make an interruption of one poll."""
-
-SHOWN_S = 60.0
-"""Counts of this time stand in the sentence."""
 
 
 @record
 class Weighed:
-    """Everything remembered of the watch of one release. `why` is the reason to roll back; once set it stays."""
+    """Everything remembered of the watch of one release. `why` is the reason to roll back; once set it stays.
+
+    `evidence` = log evidence of the leading group; `shown` = share of what is needed, for people.
+    """
 
     at: float = 0.0
     service: Group
@@ -60,13 +61,10 @@ class Weighed:
     comparison: Comparison = Comparison()
     rollout: Rollout = Rollout()
     interruptions: Interruptions = Interruptions()
-    recent: Mapping[str, Recent] = field(default_factory=dict)
-    latest: Mapping[str, tuple[float, Pair]] = field(default_factory=dict)
-    probe_failures: tuple[float, ...] = ()
-    users_fine: bool = False
-    evidence: float = float("-inf")
+    memory: Memory = Memory()
+    evidence: float = -math.inf
     shown: float = 0.0
-    leading: str = "service"
+    leading: str = "the service"
     why: str = ""
 
     @property
@@ -82,148 +80,171 @@ def begin(terms: Terms, start: float = 0.0) -> Weighed:
 
 def weigh(terms: Terms, before: Weighed, look: Look) -> Weighed:
     """The state after one look. Looks come in order of their arrival; late bins carry their own `ends`."""
-    state = _noted(terms, before, look)
-    state = replace(state, comparison=compared(terms, state.comparison, look))
-    rollout, waits = replaced(terms, state.rollout, look)
-    state = replace(state, rollout=rollout)
-    state = _service_weighed(terms, state, look, before.latest, waits=waits)
-    if state.new is not None:
-        pods, new = pods_weighed(terms, state.pods, state.new, look, state.comparison, users_fine=state.users_fine)
-        state = replace(state, pods=pods, new=new)
-    rollout, stuck = not_ready(terms, state.rollout, look)
-    interruptions, often = _counted(terms, replace(state, rollout=rollout), look)
-    state = replace(state, rollout=rollout, interruptions=interruptions)
-    return _decided(terms, state, before, look, stuck or crash_loop(look) or often)
+    at = max(before.at, look.at)
+    memory = remembered(terms, before.memory, look)
+    service, new, pods = _groups(terms, before, look)
+    comparison = compared(terms, before.comparison, look)
+    rollout, waits = replaced(terms, before.rollout, look)
+    fine = _users_fine(terms, memory, at)
+    if not waits:
+        row = _unexplained(terms, pods, look)
+        service = group_bet(terms, service, _bins(terms, before.memory, memory, comparison, look, row))
+    if fine:  # probes say down, users say fine
+        service = group_held(terms, service, terms.probes, at)
+    if new is not None:
+        pods, new = pods_weighed(terms, pods, new, look, comparison, users_fine=fine)
+    if look.held:
+        service, new, pods = _all_held(terms, service, new, pods, at)
+    rollout, stuck = not_ready(terms, rollout, look)
+    bad = _interruption(terms, memory, look, at, users_fine=fine)
+    interruptions, often = before.interruptions, ""
+    if bad is not None:
+        bad = bad and not comparison.levels and not moving(terms, rollout, look)
+        interruptions, often = interrupted(terms, interruptions, at, bad=bad)
+    verdict = _decided(terms, before, look, at, (service, new, pods))
+    why = before.why or stuck or crash_loop(look) or often or verdict.why
+    return Weighed(
+        at=at,
+        service=service,
+        new=new,
+        pods=pods,
+        comparison=comparison,
+        rollout=rollout,
+        interruptions=interruptions,
+        memory=memory,
+        evidence=verdict.evidence,
+        shown=1.0 if why else verdict.shown,
+        leading=verdict.leading,
+        why=why,
+    )
 
 
 def mixed_requests(look: Look) -> bool:
     """Old and new pods serve, and requests cannot be told apart: weak evidence takes longer."""
-    return bool(look.old) and not look.pods_count
+    olds = bool(look.old) or any(pod.ready and not pod.new for pod in look.pods or ())
+    return olds and not look.pods_count
 
 
-def _noted(terms: Terms, state: Weighed, look: Look) -> Weighed:
-    """Take the counts into the short memory; once pods are seen the service answers only for what no pod explains."""
-    recent, latest = dict(state.recent), dict(state.latest)
-    failures = state.probe_failures
-    for name, counts in look.counts.items():
-        at = look.ends.get(name, look.at)
-        if counts[0]:
-            recent[name] = noted(recent.get(name, ()), at, counts, SHOWN_S)
-            latest[name] = (at, counts)
-        if counts[1] and terms.kinds[name] is Kind.PROBE:
-            failures = (*failures[-MOST_FAILURES:], at)
-    at = max(state.at, look.at)
-    state = replace(state, at=at, recent=recent, latest=latest, probe_failures=failures)
-    if look.pods is None or state.new is not None:
-        return state
+Groups = tuple[Group, Group | None, Pods]
+
+
+def _groups(terms: Terms, before: Weighed, look: Look) -> Groups:
+    """Once pods are seen the service answers only for what no pod explains."""
+    if look.pods is None or before.new is not None:
+        return before.service, before.new, before.pods
     began = look.at - terms.poll_s
-    return replace(
-        state, new=fresh_group(terms, NEW_SHARE, began), service=fresh_group(terms, SERVICE_SHARE, began)
+    return fresh_group(terms, SERVICE_SHARE, began), fresh_group(terms, NEW_SHARE, began), before.pods
+
+
+def _all_held(terms: Terms, service: Group, new: Group | None, pods: Pods, at: float) -> Groups:
+    """Every group below half of what it needs."""
+    names = list(terms.kinds)
+    known = {name: replace(pod, group=group_held(terms, pod.group, names, at)) for name, pod in pods.known.items()}
+    return (
+        group_held(terms, service, names, at),
+        None if new is None else group_held(terms, new, names, at),
+        replace(pods, known=known),
     )
 
 
-def _service_weighed(
-    terms: Terms, state: Weighed, look: Look, latest: Mapping[str, tuple[float, Pair]], *, waits: bool
-) -> Weighed:
-    service = state.service
-    if not waits:
-        mixed = mixed_requests(look)
-        bins = {
-            name: Bin(
-                counts=counts,
-                at=look.ends.get(name, look.at),
-                level=state.comparison.rate(name),
-                burst=_lump(terms, state, name, look, latest),
-                mixed=mixed,
-            )
-            for name, counts in _unexplained(terms, state, look).items()
-            if counts[0] > 0
-        }
-        service = group_bet(terms, service, bins)
-    fine = _users_fine(terms, state)
-    if fine:  # probes say down, users say fine
-        service = group_held(terms, service, terms.of_kind(Kind.PROBE), state.at)
-    return replace(state, service=service, users_fine=fine)
+def _bins(
+    terms: Terms, before: Memory, memory: Memory, comparison: Comparison, look: Look, row: Mapping[str, Pair]
+) -> dict[str, Bin]:
+    """What the service's streams get; a sum that covers longer than a poll may bring more at once, within limits."""
+    mixed = mixed_requests(look)
+    bins: dict[str, Bin] = {}
+    for name, counts in row.items():
+        if counts[0] > 0:
+            at = look.ends.get(name, look.at)
+            said = look.covers.get(name) or (at - before.latest[name][0] if name in before.latest else math.inf)
+            covers = said if name in look.covers else min(said, terms.every_s[name])
+            burst = _lump(terms, memory, at, covers) if covers > terms.burst_s else None
+            bins[name] = Bin(counts=counts, at=at, level=comparison.rate(name), burst=burst, mixed=mixed)
+    return bins
 
 
-def _unexplained(terms: Terms, state: Weighed, look: Look) -> dict[str, Pair]:
+def _lump(terms: Terms, memory: Memory, at: float, covers: float) -> float | None:
+    """Seconds of evidence one sum may bring; None where it cannot hide a whole interruption.
+
+    What it covers is said by the source, else the rhythm of the history: a gap in telemetry is not a sum.
+    """
+    if covers < terms.knobs.tolerate_interruption_s:
+        return None
+    failed = [moment for moment in memory.probe_failures if moment > at - 2 * covers]
+    spread = len(failed) >= SPREAD_FAILURES and failed[-1] - failed[0] > terms.fill_s
+    return min(covers, SPREAD_LUMP_S if spread else LUMP_S)
+
+
+def _unexplained(terms: Terms, known: Pods, look: Look) -> Mapping[str, Pair]:
     """What the service's counts say beyond those of the pods."""
+    pods = look.pods
+    if not pods:
+        return look.counts
     row = dict(look.counts)
-    pods = look.pods or ()
-    if any(pod.counts.get(name) for pod in pods for name, kind in terms.kinds.items() if kind is not Kind.PROBE):
-        for name in [name for name in row if terms.kinds[name] is not Kind.PROBE]:
+    if any(pod.counts.get(name) for pod in pods for name in terms.kinds if name not in terms.probes):
+        for name in [name for name in row if name not in terms.probes]:
             events = sum(pod.counts.get(name, NOTHING)[0] for pod in pods)
             bad = sum(pod.counts.get(name, NOTHING)[1] for pod in pods)
             row[name] = (max(0, row[name][0] - events), max(0, row[name][1] - bad))
     elif any(pod.ready and not pod.settled(terms.knobs.tolerate_interruption_s) for pod in look.new_pods):
         return {}  # requests cannot be split: wait until the youngest pod has settled
-    if state.pods.explain_probe(terms, look):
-        for name in terms.of_kind(Kind.PROBE):
+    if known.explain_probe(terms, look):
+        for name in terms.probes:
             row.pop(name, None)
     return row
 
 
-def _lump(
-    terms: Terms, state: Weighed, name: str, look: Look, latest: Mapping[str, tuple[float, Pair]]
-) -> float | None:
-    """Seconds of evidence one sum may bring when it covers longer than a poll; None for an ordinary bin.
-
-    What it covers is said by the source, else the rhythm of the history: a gap in telemetry is not a sum.
-    """
-    at = look.ends.get(name, look.at)
-    before = latest.get(name, (at - terms.every_s[name], NOTHING))[0]
-    covers = look.covers.get(name) or min(at - before, terms.every_s[name])
-    if covers <= terms.burst_s or covers < terms.knobs.tolerate_interruption_s:
-        return None
-    failed = [moment for moment in state.probe_failures if moment > at - 2 * covers]
-    spread = len(failed) >= SPREAD_FAILURES and failed[-1] - failed[0] > terms.fill_s
-    return min(covers, SPREAD_LUMP_S if spread else LUMP_S)
-
-
-def _users_fine(terms: Terms, state: Weighed) -> bool:
-    names = terms.of_kind(Kind.ERR)
-    if not names or not terms.of_kind(Kind.PROBE):
+def _users_fine(terms: Terms, memory: Memory, at: float) -> bool:
+    if not terms.requests or not terms.probes:
         return False
-    pairs = {name: sums(state.recent.get(name, ()), state.at, JUST_NOW_S) for name in names}
-    enough = sum(events for events, _ in pairs.values()) >= LEAST_REQUESTS
-    return enough and all(looks_fine(pair, terms.ladders[name].tolerated) for name, pair in pairs.items())
+    enough = 0
+    for name in terms.requests:
+        pair = sums(memory.recent.get(name, ()), at, JUST_NOW_S)
+        enough += pair[0]
+        if not looks_fine(pair, terms.ladders[name].tolerated):
+            return False
+    return enough >= LEAST_REQUESTS
 
 
-def _counted(terms: Terms, state: Weighed, look: Look) -> tuple[Interruptions, str]:
-    """Whether this reading is part of an interruption of the whole service."""
-    now = {name: pair for name, (at, pair) in state.latest.items() if state.at - at < terms.poll_s}
+def _interruption(terms: Terms, memory: Memory, look: Look, at: float, *, users_fine: bool) -> bool | None:
+    """Whether this reading is part of an interruption of the whole service; None when it says nothing."""
     known = bad = False
-    for name, (events, failed) in now.items():
+    for name, (said_at, (events, failed)) in memory.latest.items():
         kind = terms.kinds[name]
-        normal = terms.ladders[name].tolerated <= terms.knobs.floor(kind)
-        if kind is Kind.PROBE:
-            known, bad = True, bad or (failed == events and normal and not state.users_fine)
-        elif kind is Kind.ERR and events >= LEAST_BAD_REQUESTS:
-            known, bad = True, bad or (2 * failed >= events and normal)
+        if at - said_at >= terms.poll_s or kind is Kind.SLOW:
+            continue
+        probe = kind is Kind.PROBE
+        if probe or events >= LEAST_BAD_REQUESTS:
+            known = True
+            fails = failed == events and not users_fine if probe else 2 * failed >= events
+            bad = bad or (fails and terms.ladders[name].tolerated <= terms.unacceptable(name))
     if not known:
-        return state.interruptions, ""
-    ready = [pod for pod in look.pods or () if pod.ready]
-    failing = sum(any(pod.counts.get(name, NOTHING)[1] for name in terms.of_kind(Kind.PROBE)) for pod in ready)
-    whole = 2 * failing >= len(ready)  # one pod's trouble is no interruption
-    bad = bad and whole and not state.comparison.levels and not moving(terms, state.rollout, look, look.new_pods)
-    return interrupted(terms, state.interruptions, state.at, bad=bad)
+        return None
+    if bad and look.pods:
+        ready = [pod for pod in look.pods if pod.ready]
+        failing = sum(any(pod.counts.get(name, NOTHING)[1] for name in terms.probes) for pod in ready)
+        return 2 * failing >= len(ready)  # one pod's trouble is no interruption
+    return bad
 
 
-def _decided(terms: Terms, state: Weighed, before: Weighed, look: Look, by_count: str) -> Weighed:
+@record
+class _Verdict:
+    evidence: float
+    shown: float
+    leading: str
+    why: str
+
+
+def _decided(terms: Terms, before: Weighed, look: Look, at: float, groups: Groups) -> _Verdict:
     """What it comes to, and how it is shown: clipped at its floor, never rising unless something bad was seen."""
-    values = {"service": state.service.evidence()}
-    if state.new is not None:
-        values |= {"new pods": state.new.evidence(), "one pod after another": pods_evidence(state.pods)}
-    leading = max(values, key=lambda name: values[name])
-    evidence = values[leading]
-    floor = start_weight(state.at - terms.poll_s, state.at, terms.knobs.expert.watch_s)
+    service, new, pods = groups
+    evidence, leading = service.evidence(), "the service"
+    if new is not None:
+        values = [(evidence, leading), (new.evidence(), "the new pods"), (pods_evidence(pods), "single new pods")]
+        evidence, leading = max(values)
+    floor = start_weight(at - terms.poll_s, at, terms.knobs.expert.watch_s)
     shown = min(1.0, max(0.0, (evidence - floor) / (terms.need - floor)))
-    seen_bad = any(bad for _, bad in look.counts.values()) or any(
-        bad for pod in look.pods or () for _, bad in pod.counts.values()
-    )
-    why = before.why or by_count
-    if not why and evidence >= terms.need:
-        why = f"evidence of {leading}"
-    if not seen_bad:
+    if not look.seen_bad:
         shown = min(shown, before.shown)
-    return replace(state, evidence=evidence, shown=1.0 if why else shown, leading=leading, why=why)
+    why = f"evidence of {leading}" if evidence >= terms.need else ""
+    return _Verdict(evidence=evidence, shown=shown, leading=leading, why=why)
