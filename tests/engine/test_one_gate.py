@@ -92,6 +92,11 @@ def broken_dependency(house: House) -> None:
     house.add("db", platform=False).behaviour.dependency_down = True
 
 
+def blind_dependency(house: House) -> None:
+    with_policy(depends_on=("db",))(house)
+    house.add("db", platform=False).behaviour.unknown = "connection refused"
+
+
 def broken_reference(house: House) -> None:
     house.reference = ("internet",)
     house.add("internet", platform=False).behaviour.dependency_down = True
