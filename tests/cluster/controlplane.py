@@ -163,7 +163,7 @@ class ControlPlane:
             except json.JSONDecodeError:
                 continue
             about = event.get("objectRef", {})
-            if user in (None, event["user"]["username"]) and namespace in (None, about.get("namespace")):
+            if user in (None, event["user"].get("username")) and namespace in (None, about.get("namespace")):
                 found.append(event)
         return found
 

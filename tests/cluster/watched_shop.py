@@ -67,6 +67,10 @@ class Shop:
     namespace: str
     folder: Path
     user: str = "watchdog"
+    defaults: Config = field(default_factory=lambda: dict(QUICK))
+    """Section `defaults` of every daemon once the first release has earned its grade."""
+    every: str = EVERY
+    """How often the workload is read."""
     started: list[WatchdogProcess] = field(default_factory=list)
 
     @property
@@ -128,13 +132,13 @@ class Shop:
     def complete(self, config: Config) -> Config:
         """The configuration with what all of these tests share."""
         common: Config = {"mode": "enforce", "notify": {"team": {"stdout": {}}}}
-        return {**common, **config, "defaults": {**QUICK, **config.get("defaults", {})}}
+        return {**common, **config, "defaults": {**self.defaults, **config.get("defaults", {})}}
 
     def address(self, workload: Manifest) -> Config:
         """The section `kubernetes` of a target, with the credentials of the user of the daemon."""
         kind, name = workload["kind"].lower(), workload["metadata"]["name"]
         kubeconfig = str(self.plane.kubeconfig(self.user))
-        return {"namespace": self.namespace, kind: name, "kubeconfig": kubeconfig, "every": EVERY}
+        return {"namespace": self.namespace, kind: name, "kubeconfig": kubeconfig, "every": self.every}
 
     def close(self) -> None:
         """End the daemons, each of which must not have logged a defect."""

@@ -16,7 +16,7 @@ from watchdog.safety.machine import reported
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
 
-BOUNDARIES = 16
+BOUNDARIES = 18
 """Writes of an undisturbed response, from the opened incident to its report."""
 
 

@@ -1,7 +1,8 @@
 """P6 and P7: doing it twice is doing it once, and what somebody else released is never overwritten.
 
 Mutations tried, each fails here: `_standing_by` answering False (two daemons then undo each other's countdown);
-`Answered`/`Resolved` without their intent's name; the precondition dropped from the fake's write.
+`_closed` dropping the breach of the release that
+superseded the blamed one. (An answer that names another intent: `tests/safety/test_machine.py`.)
 """
 
 from __future__ import annotations

@@ -266,6 +266,7 @@ async def test_p1_what_would_have_been_a_question_is_recorded_and_nobody_is_aske
         await house.pass_(1)
     assert incident.reason is CloseReason.WOULD_HAVE
     assert "would have asked" in incident.entries[-2].sentence
+    assert incident.evidence is not None
     assert [notice.severity for notice, _ in house.pager.delivered] == ["info"]
 
 

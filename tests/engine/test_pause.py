@@ -110,13 +110,6 @@ def test_p2_the_property_would_notice_a_write() -> None:
     assert [write.at < begins for write in house.world.writes] == [True]
 
 
-async def _paused_after(house: House, moment: float) -> None:
-    await house.pass_(2)
-    house.go_bad()
-    await house.pass_(moment)
-    await house.pause(120)
-
-
 @pytest.mark.asyncio
 @pytest.mark.looptime
 async def test_p2_a_pause_ends_a_countdown_and_resuming_begins_a_new_one() -> None:

@@ -22,8 +22,8 @@ async def test_a_bad_release_is_noticed_rolled_back_once_and_verified() -> None:
     assert house.writes == [("bad", "good")]
     kinds = [entry.kind for entry in incident.entries]
     assert kinds == [
-        "first_bad", "breach", "decision", "countdown", "evidence", "decision", "intent", "issued", "confirmed",
-        "closed_recovered", "reported",
+        "first_bad", "breach", "decision", "countdown", "evidence", "evidence", "decision", "rehearsed", "intent", "issued",
+        "confirmed", "closed_recovered", "reported",
     ]  # fmt: skip
     assert [notice.kind for notice, _ in house.pager.delivered] == ["pending", "rolled_back", "recovered"]
 

@@ -14,7 +14,7 @@ from watchdog.testing.platforms import WriteFault
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
 
-BOUNDARIES = 16
+BOUNDARIES = 18
 
 
 async def built() -> House:

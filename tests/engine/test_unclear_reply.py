@@ -131,19 +131,41 @@ async def test_p9_ours_was_applied_and_somebody_released_after_it_is_superseded_
     assert len((await house.record()).acts) == 1
 
 
-async def test_p9_a_rollout_that_never_ends_is_unknown_and_one_that_is_stuck_is_not_recovered() -> None:
-    for stuck, reason in ((False, CloseReason.UNKNOWN), (True, CloseReason.NOT_RECOVERED)):
-        house = House()
-        api = house.add(confirm_within_s=30.0)
-        await house.earn()
-        async with house.running():
-            await house.pass_(3)
-            house.go_bad()
-            await house.until(lambda: house.writes)
-            api.unit.rollout_s = 1e6
-            if stuck:
-                api.unit.stuck["good"] = "ImagePullBackOff"
-            incident = await house.closed()
-            await house.pass_(30)
-        assert (incident.reason, incident.needs_human) == (reason, True)
-        assert house.writes == [("bad", "good")]
+@pytest.mark.parametrize(("stuck", "reason"), [(False, CloseReason.UNKNOWN), (True, CloseReason.NOT_RECOVERED)])
+async def test_p9_a_rollout_that_never_ends_is_unknown_and_one_that_is_stuck_is_not_recovered(
+    stuck: bool, reason: CloseReason
+) -> None:
+    house = House()
+    api = house.add(confirm_within_s=30.0)
+    await house.earn()
+    async with house.running():
+        await house.pass_(3)
+        house.go_bad()
+        await house.until(lambda: house.writes)
+        api.unit.rollout_s = 1e6
+        if stuck:
+            api.unit.stuck["good"] = "ImagePullBackOff"
+        incident = await house.closed()
+        await house.pass_(30)
+    assert (incident.reason, incident.needs_human) == (reason, True)
+    assert house.writes == [("bad", "good")]
+
+
+async def test_p9_after_an_unknown_outcome_nothing_is_written_again_also_when_samples_are_collected_anew() -> None:
+    house = House()
+    api = house.add(confirm_within_s=20.0)
+    await house.earn()
+    async with house.running():
+        await house.pass_(3)
+        api.unit.fail_next_write(WriteFault.LOST_UNKNOWN)
+        house.go_bad()
+        await house.when(lambda found: found.intents)
+        api.unit.fail_reads("connection refused")
+        incident = await house.closed()
+        assert incident.reason is CloseReason.UNKNOWN
+        api.unit.fail_reads()
+        await house.pause(30)
+        await house.pass_(90)
+        again = await house.incident()
+    assert (again.reopened, again.needs_human, house.writes) == (1, True, [])
+    assert "already written" in str(again.decision)

@@ -10,7 +10,7 @@ import math
 import pytest
 
 from tests.engine.house import House
-from watchdog.model import CloseReason, Counts, Instant, Reading, Stage, Unknown, Value
+from watchdog.model import CloseReason, Counts, Instant, Reading, Stage, Value
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
 
@@ -130,7 +130,3 @@ async def test_p12_in_verification_blindness_ends_in_unknown_and_a_person() -> N
         await house.pass_(10)
     assert (incident.reason, incident.needs_human) == (CloseReason.UNKNOWN, True)
     assert house.writes == [("bad", "good")]
-
-
-async def test_unknown_reading_is_a_record_with_its_reason() -> None:
-    assert Unknown(reason="x").reason == "x"

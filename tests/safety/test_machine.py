@@ -47,11 +47,13 @@ from watchdog.safety.machine import (
     IllegalTransition,
     Intended,
     Looked,
+    Reported,
     Resolved,
     Superseded,
     Verified,
     incident_id,
     open_incident,
+    reported,
     transition,
 )
 from watchdog.safety.wording import LINE
@@ -338,3 +340,95 @@ def test_headlines_fit_a_lock_screen() -> None:
     long = Release(fingerprint="bad", revision="2", images={"app": "registry.example/" + "x" * 300})
     incident = run(replace(start(), blamed=long), *WHOLE)
     assert all(len(notice.headline) <= LINE for notice in incident.notices)
+
+
+@pytest.mark.parametrize("event", [ISSUED, Resolved(resolution=Resolution.ISSUED)])
+def test_what_became_of_another_intent_says_nothing_about_the_open_one(event: Answered | Resolved) -> None:
+    incident = run(start(), *TO_THE_INTENT)
+    with pytest.raises(IllegalTransition, match="not the intent"):
+        run(incident, replace(event, intent="another_intent"))
+    assert run(incident, replace(event, intent="i1")).stage is Stage.ISSUED
+
+
+def test_an_unchanged_decision_changes_nothing_so_that_the_record_is_not_written_at_every_look() -> None:
+    held = run(start(), decided(decision(Outcome.HOLD, no("budget"))))
+    later = transition(held, decided(replace(decision(Outcome.HOLD, no("budget")), at=Instant(99.0))), Instant(99.0))
+    assert later is held
+    assert transition(held, decided(decision(Outcome.HOLD, no("blame"))), Instant(99.0)) != held
+
+
+def test_a_countdown_beside_a_question_is_no_objection_of_its_own() -> None:
+    both = decision(Outcome.HOLD, no("data", Outcome.ASK), no("countdown"))
+    asked = run(start(), decided(both))
+    assert (asked.stage, asked.ask_until) == (Stage.ASKED, Instant(620.0))
+
+
+def test_another_question_gets_its_own_time_and_its_own_notice() -> None:
+    asked = run(start(), decided(ASKING))
+    again = transition(asked, decided(decision(Outcome.ASK, no("hazards", Outcome.ASK))), Instant(500.0), ("stdout",))
+    assert again.ask_until == Instant(1100.0)
+    assert [notice.kind for notice in again.notices] == ["ask", "ask"]
+
+
+def test_in_simulation_a_question_is_recorded_with_its_evidence_and_asked_of_nobody() -> None:
+    would_ask = decision(Outcome.HOLD, no("mode"), no("data", Outcome.ASK), would=Outcome.ASK)
+    first = run(start(), decided(would_ask))
+    assert (first.stage, first.ask_until) == (Stage.OPENED, None)
+    closed = run(first, Captured(evidence=EVIDENCE), decided(would_ask))
+    assert (closed.reason, closed.needs_human) == (CloseReason.WOULD_HAVE, False)
+    assert [notice.kind for notice in closed.notices] == ["would_have"]
+
+
+def test_what_recovers_in_simulation_recovered_unaided_and_would_not_have_been_rolled_back() -> None:
+    over = decided(decision(Outcome.RECOVERED_UNAIDED, no("mode"), no("breach_stands", Outcome.RECOVERED_UNAIDED)))
+    assert run(start(), decided(OBSERVED_COUNTING), over).reason is CloseReason.RECOVERED_UNAIDED
+
+
+def test_only_a_missing_poll_leaves_a_countdown_running_and_any_other_hold_ends_it() -> None:
+    waiting = decided(decision(Outcome.HOLD, no("breach_stands"), no("countdown")))
+    running = run(start(), decided(COUNTING), waiting)
+    assert (running.stage, running.countdown_until) == (Stage.COUNTDOWN, Instant(30.0))
+    held = run(start(), decided(COUNTING), decided(decision(Outcome.HOLD, no("budget"), no("countdown"))))
+    assert (held.stage, held.countdown_until) == (Stage.HELD, None)
+
+
+def test_an_escalation_that_is_only_noted_or_simulated_calls_nobody() -> None:
+    up = decision(Outcome.ESCALATE, no("bake", Outcome.ESCALATE))
+    for event, human in (
+        (decided(up), True),
+        (replace(decided(up), noted=("bake",)), False),
+        (decided(decision(Outcome.ESCALATE, no("mode"), no("bake", Outcome.ESCALATE), would=Outcome.ESCALATE)), False),
+    ):
+        held = run(start(), event)
+        assert (held.stage, held.needs_human) == (Stage.HELD, human)
+        assert [notice.severity for notice in held.notices] == ["page" if human else "info"]
+
+
+def test_the_report_of_a_closing_is_noted_once_and_owed_again_after_a_reopening() -> None:
+    closed = run(start(), *WHOLE)
+    assert not reported(closed)
+    done = run(closed, Reported())
+    assert reported(done)
+    assert run(done, Reported()) == done
+    again = run(done, Breached(breach=BREACH), *WHOLE)
+    assert not reported(again)
+
+
+def test_a_cancelled_half_plan_leaves_a_person_with_what_stands() -> None:
+    half = run(start(), decided(COUNTING, TWO), Captured(evidence=EVIDENCE), decided(GO, TWO))
+    half = run(half, Intended(intent=intent(), decision=GO), ISSUED, Cancelled(who="ann", why="enough"))
+    assert (half.reason, half.needs_human) == (CloseReason.CANCELLED, True)
+    assert any("Not done: delete pod" in entry.sentence for entry in half.entries)
+    assert half.notices[-1].severity == "page"
+
+
+def test_the_countdown_stays_over_for_a_second_try_and_for_later_steps() -> None:
+    incident = run(start(), *TO_THE_INTENT, LOST)
+    assert (incident.stage, incident.countdown_until) == (Stage.CAPTURED, Instant(30.0))
+
+
+def test_a_person_who_was_called_before_is_not_needed_once_it_recovered() -> None:
+    held = run(start(), decided(decision(Outcome.ESCALATE, no("good_can_run", Outcome.ESCALATE))))
+    assert held.needs_human
+    recovered = run(held, decided(COUNTING), *WHOLE[1:])
+    assert (recovered.reason, recovered.needs_human) == (CloseReason.RECOVERED, False)

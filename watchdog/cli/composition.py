@@ -152,7 +152,7 @@ class Builder:
     async def _kubernetes(
         self, target: access.ConfiguredTarget, workload: access.KubernetesWorkload
     ) -> tuple[TellingPlatform, object]:
-        # Imported only where a Kubernetes target is configured: the client library costs 50 MB and a second.
+        # Imported only where a Kubernetes target is configured: others need not pay for it.
         from watchdog.clients.kubernetes import Connection as Cluster  # noqa: PLC0415
         from watchdog.clients.kubernetes import KubernetesClient  # noqa: PLC0415
         from watchdog.platforms.kubernetes import (  # noqa: PLC0415

@@ -99,6 +99,8 @@ class Seen:
     breach: Breach | None = None
     """The breach of this episode that no response has taken yet."""
     in_episode: bool = False
+    episodes: deque[tuple[Instant, Instant | None]] = field(default_factory=lambda: deque(maxlen=20))
+    """First bad sample and end (None = not yet) of the latest episodes: their minutes form no baseline."""
     quiet_until: float = float("-inf")
     """Monotonic moment before which a failure that was there before the present release opens no new episode."""
     polls: int = 0
@@ -141,7 +143,8 @@ class Board:
         seen.fresh_from, seen.fresh_why = self._clock.now(), why
         seen.judgement = rearm(seen.watch.rules, self.context(seen), seen.fresh_from)
         seen.verdict, seen.failing_at, seen.healthy_since = None, None, None
-        seen.breach, seen.in_episode = None, False
+        seen.breach = None
+        self._end_episode(seen)
         log.info("fresh window", action="rearm", target=target, reason=why)
 
     def rearm_all(self, why: str) -> None:
@@ -173,7 +176,7 @@ class Board:
         """Another release runs now. A failure that goes on from before is its own episode, once it had time to end."""
         seen = self.seen[target]
         if seen.in_episode and seen.breach is None:
-            seen.in_episode = False
+            self._end_episode(seen)
             seen.quiet_until = self._clock.monotonic() + seen.watch.policy.tolerate_interruption_s
 
     def take(self, target: str, samples: Sequence[Sample]) -> TargetVerdict | None:
@@ -223,12 +226,19 @@ class Board:
                 seen.failing_at = moment
             if not seen.in_episode and moment >= seen.quiet_until:
                 seen.in_episode, seen.breach = True, breach_of(verdict)
+                seen.episodes.append((verdict.at if verdict.first_bad is None else verdict.first_bad, None))
                 log.warning("breach", action="breach", target=verdict.target, sentence=verdict.sentence)
         elif verdict.recovered:
             if seen.in_episode:
                 self._clear(verdict.target)
-            seen.in_episode, seen.breach = False, None
+            seen.breach = None
+            self._end_episode(seen)
             if seen.healthy_since is None:
                 seen.healthy_since = moment
         else:
             seen.healthy_since = None
+
+    def _end_episode(self, seen: Seen) -> None:
+        if seen.in_episode and seen.episodes:
+            seen.episodes[-1] = (seen.episodes[-1][0], self._clock.now())
+        seen.in_episode = False

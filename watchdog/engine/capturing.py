@@ -23,6 +23,11 @@ OLD_S = 600.0
 log = structlog.get_logger("watchdog.capturing")
 
 
+def knows_the_decision(evidence: Evidence) -> bool:
+    """Captured with the decision and the release to go back to, not at suspicion when there was neither."""
+    return any(file.path.endswith("/decision.json") for file in evidence.files)
+
+
 @dataclass
 class _Running:
     """One capture: of which incident, when begun and until when at most, in monotonic seconds."""

@@ -52,10 +52,16 @@ class Care:
         while True:
             await self.keep_lease()
             self._watch_the_clock()
-            for target in list(self._daemon.board.seen):
-                self._daemon.board.look(target)
+            self._look()
             beat.mark()
             await self._clock.sleep(ENGINE_S)
+
+    def _look(self) -> None:
+        """Judge targets anew of which nothing came for a while; the others are judged with each of their polls."""
+        now = self._clock.now()
+        for target, seen in list(self._daemon.board.seen.items()):
+            if seen.verdict is None or seen.gone or now - seen.verdict.at > 2 * seen.watch.slowest_s:
+                self._daemon.board.look(target)
 
     async def keep_lease(self) -> None:
         """Renew the lease, or try to take it. A lost one ends the daemon: its work is cancelled and awaited."""
@@ -164,7 +170,9 @@ class Care:
         """A loop that the supervisor gave up stays so until a reload of its target or a restart."""
         for loop in self._daemon.supervisor.loops():
             if loop["state"] == "gone":
-                await self._once(f"gone/{loop['name']}", "watchdog", f"the loop {loop['name']} was given up: {loop['why']}")
+                await self._once(
+                    f"gone/{loop['name']}", "watchdog", f"the loop {loop['name']} was given up: {loop['why']}"
+                )
 
     async def _say_blind(self) -> None:
         """A signal that has been blind for its limit is told once, and again only after it could see."""

@@ -529,7 +529,9 @@ def _phases(signal: Signal, sample: Sample) -> dict[str, float]:
     if found is None:
         return {}
     measured = to_document(found)
-    return {key.removesuffix("_s"): value for key, value in measured.items() if key.endswith("_s") and value is not None}
+    return {
+        key.removesuffix("_s"): value for key, value in measured.items() if key.endswith("_s") and value is not None
+    }
 
 
 def _sample(sample: Sample, took: float, phases: JsonObject) -> dict[str, Any]:

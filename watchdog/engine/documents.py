@@ -50,10 +50,14 @@ class Documents(Generic[T]):
         stored = await bounded(self.store.read(key))
         return None if stored is None else self._decode(stored)
 
-    async def list(self, kind: str) -> tuple[list[T], list[str]]:
-        """All readable records of `kind`, and the keys of those that are damaged."""
+    async def list(
+        self, kind: str, concerns: Callable[[JsonObject], bool] = lambda _: True
+    ) -> tuple[list[T], list[str]]:
+        """All readable records of `kind` whose document `concerns` the asker, and the keys of those that are damaged."""
         records, damaged = [], []
         for stored in await bounded(self.store.list(kind)):
+            if not concerns(stored.document):
+                continue
             try:
                 records.append(self._decode(stored))
             except MalformedDocument:

@@ -174,7 +174,7 @@ class Gatherer:
             countdown_until=incident.countdown_until,
             countdown_started=incident.countdown_until is not None,
             step=incident.step,
-            wrote=incident.wrote,
+            wrote=incident.wrote or any(intent.open for intent in incident.past_intents),
             incident=incident.id,
             armed=record.armed,
             store_found_empty=self.found_empty,

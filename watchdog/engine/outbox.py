@@ -270,7 +270,8 @@ class Outbox:
             if delivery.error and not delivery.delivered:
                 wait = max(0.0, delivery.not_before - self._clock.monotonic())
                 later = instant(now + wait)
-                changed = replace(changed, attempts=there.attempts + 1, last_error=delivery.error, next_attempt=later)
+                reason = there.last_error if there.dead and not delivery.given_up else delivery.error
+                changed = replace(changed, attempts=there.attempts + 1, last_error=reason, next_attempt=later)
             return replace(changed, sent_at=there.sent_at or now) if delivery.delivered else changed
 
         if owed.key.startswith(MEMORY):

@@ -44,7 +44,7 @@ class Poller:
         self._board, self._target, self._watched, self._clock = board, target, watched, clock
         self.on_samples: Callable[[str, Sequence[Sample]], None] = lambda *_: None
         self.look_again: Callable[[], Awaitable[object]] | None = None
-        """Reads the platform anew: an instance that failed may have been replaced since the last read."""
+        """Reads the platform anew: an instance that failed may have left since the last read."""
 
     async def run(self, beat: Beat) -> None:
         """Poll for ever."""
@@ -57,8 +57,7 @@ class Poller:
             began = self._clock.monotonic()
             self._watch_ourselves(began, due, last)
             last = began
-            samples = await self.poll()
-            await self._look_again(samples)
+            samples = await self._settled(await self.poll())
             self._board.take(self._target, samples)
             self.on_samples(self._target, samples)
             beat.mark()
@@ -99,16 +98,26 @@ class Poller:
             reason = f"the signal's own code failed: {type(error).__name__}"
         return (Sample(signal=signal.name, start=begin, end=self._clock.now(), reading=Unknown(reason=reason)),)
 
-    async def _look_again(self, samples: Sequence[Sample]) -> None:
-        """A failing instance is judged by what the platform says of it now: a rollout's leaving pods refuse connections."""
+    async def _settled(self, samples: Sequence[Sample]) -> Sequence[Sample]:
+        """What is to be judged: a failing instance is looked up anew, and one that has gone says nothing of the release.
+
+        A rollout's leaving pods refuse connections; the last read of the platform still had them.
+        """
         failed = any(s.instance and isinstance(s.reading, Counts) and s.reading.bad for s in samples)
         if self.look_again is None or not failed:
-            return
+            return samples
+        before = self._instances()
         try:
             async with asyncio.timeout(LOOK_S):
                 await self.look_again()
         except TimeoutError:
             log.info("no fresh look at the platform", action="no_look", target=self._target)
+        gone = before - self._instances()
+        return [sample for sample in samples if sample.instance not in gone]
+
+    def _instances(self) -> frozenset[str]:
+        seen = self._board.seen.get(self._target)
+        return frozenset(entry.name for entry in seen.state.instances) if seen and seen.state else frozenset()
 
     def _context(self) -> PollContext:
         seen = self._board.seen.get(self._target)

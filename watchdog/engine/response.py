@@ -21,7 +21,7 @@ import structlog
 
 from watchdog.engine import verification
 from watchdog.engine.board import Board, Seen
-from watchdog.engine.capturing import Capture
+from watchdog.engine.capturing import Capture, knows_the_decision
 from watchdog.engine.documents import Documents
 from watchdog.engine.gathering import Gatherer, Outside
 from watchdog.engine.outbox import Outbox
@@ -66,11 +66,13 @@ from watchdog.safety.machine import (
     IllegalTransition,
     Intended,
     Looked,
+    Rehearsed,
     Reported,
     Resolved,
     Superseded,
     incident_id,
     open_incident,
+    rehearsal_of,
     reported,
     transition,
 )
@@ -154,6 +156,8 @@ class Response:
         self._wake = asyncio.Event()
         self._writing = False
         self._counted: set[str] = set()
+        self._topped = ""
+        """The act whose evidence was captured a second time."""
 
     @property
     def writing(self) -> bool:
@@ -288,10 +292,11 @@ class Response:
 
     async def _resume(self) -> None:
         """Find what we left behind: open incidents, and closed ones without their report."""
-        incidents, damaged = await self._documents.list("incident")
+        mine, damaged = await self._documents.list(
+            "incident", lambda document: document.get("target", self._target) == self._target
+        )
         for key in damaged:
             log.error("an incident cannot be read; it is left alone", action="incident_damaged", key=key)
-        mine = [entry for entry in incidents if entry.target == self._target]
         self._backlog = [entry.key for entry in mine if entry.open]
         self._unreported = [entry.key for entry in mine if not entry.open and not reported(entry)]
         self.incident = self.act = self.stage = ""
@@ -339,7 +344,8 @@ class Response:
     async def _suspect(self, seen: Seen, state: WorkloadState) -> None:
         """Evidence is begun at suspicion, and given up when all is well again."""
         if seen.verdict is not None and seen.verdict.suspicious and not seen.in_episode:
-            self._capture.begin(seen, self._stub(seen, state))
+            if not self._capture.active:
+                self._capture.begin(seen, await self._stub(seen, state))
         elif self._capture.active and (seen.verdict is None or seen.verdict.recovered):
             await self._capture.drop()
 
@@ -394,13 +400,16 @@ class Response:
         except (Unavailable, TimeoutError) as error:
             return StepOutcome(issue=Issue.UNKNOWN, sentence=str(error) or f"no answer within {WRITE_S:g} s")
 
-    def _stub(self, seen: Seen, state: WorkloadState) -> Incident:
-        """The record under suspicion: in memory until it came to something."""
+    async def _stub(self, seen: Seen, state: WorkloadState) -> Incident:
+        """The record under suspicion: in memory until it came to something. Earlier openings keep their evidence."""
         verdict, now = seen.verdict, self._clock.now()
+        name = incident_id(state.unit, state.release.fingerprint)
+        there = await self._documents.read(f"incident/{name}")
         # Not chosen by the gate yet: good enough to show what the suspected release changed.
         good = ledger.last_known_good(seen.record, now, seen.watch.policy, None).release if seen.record else None
         return Incident(
-            id=incident_id(state.unit, state.release.fingerprint),
+            id=name,
+            reopened=0 if there is None else there.reopened + 1,
             units=(state.unit,),
             target=self._target,
             group=seen.watch.policy.group,
@@ -425,6 +434,17 @@ class Response:
             await self._confirm(seen, incident)
         elif incident.stage is Stage.VERIFYING:
             await self._verify(seen, incident)
+        await self._capture_again(seen, incident)
+
+    async def _capture_again(self, seen: Seen, incident: Incident) -> None:
+        """What was captured at suspicion knew of no decision: once more, beside everything else, never waited for."""
+        evidence = incident.evidence
+        if evidence is None or incident.decision is None or knows_the_decision(evidence) or self._topped == self.act:
+            return
+        more = self._capture.take(seen, incident)
+        if more is not None:
+            self._topped = self.act
+            await self.apply(incident.key, Captured(evidence=more))
 
     async def _choose(self, seen: Seen, incident: Incident) -> None:
         """Fresh facts, the gate, and whatever its decision leads to."""
@@ -441,6 +461,8 @@ class Response:
             self._progress()
             if order is not None:
                 await self._carry_out(seen, incident, order)
+            elif self._may_write(incident):
+                await self._rehearse(incident)
         finally:
             self.deciding_since = None
         if order is None and incident.stage in CHOOSING and incident.evidence is None:
@@ -481,7 +503,7 @@ class Response:
         await self._tell_pauses(incident, facts)
         if incident.stage is Stage.ASKED and self._unanswered(incident, policy):
             incident = await self._nobody_answered(incident, policy)
-        elif incident.stage is Stage.CAPTURED and decision.outcome is Outcome.ROLL_BACK and not incident.simulated:
+        elif self._may_write(incident) and incident.rehearsed == rehearsal_of(incident):
             return await self._intend(incident, decision, outside.plan, began)
         return incident, None
 
@@ -531,6 +553,19 @@ class Response:
         return await self.apply(incident.key, Approved(approval=approval))
 
     # -- the write ---------------------------------------------------------------------------------------------------
+
+    def _may_write(self, incident: Incident) -> bool:
+        """The gate passed just now, for real, and the evidence is safe."""
+        passed = incident.decision is not None and incident.decision.outcome is Outcome.ROLL_BACK
+        return passed and incident.stage is Stage.CAPTURED and not incident.simulated and incident.plan is not None
+
+    async def _rehearse(self, incident: Incident) -> None:
+        """The dry run comes first; then the gate is passed anew, at once."""
+        steps = incident.plan.steps if incident.plan else ()
+        outcome = await self.rehearse(steps[incident.step])
+        if outcome is not None:
+            await self.apply(incident.key, Rehearsed(outcome=outcome))
+            self.wake()
 
     async def _intend(
         self, incident: Incident, decision: Decision, plan: Plan | None, began: float

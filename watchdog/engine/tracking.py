@@ -142,13 +142,25 @@ class Tracker:
         healthy = seen.verdict is not None and seen.verdict.health is Health.HEALTHY
         known, sentences = ledger.credit(known, credit[0], credit[1], healthy, now, policy)
         said.extend(sentences)
-        current = known.release(known.current)
-        clean = not seen.in_episode and (current is None or current.grade is not Grade.CONDEMNED)
-        return ledger.count_minutes(known, tuple(seen.uncounted), now, baseline=clean)
+        return self._count_minutes(seen, known)
+
+    def _count_minutes(self, seen: Seen, known: UnitRecord) -> UnitRecord:
+        """The baseline: no minute of an episode, from its first bad sample on, nor of a condemned release is in it."""
+        now, current = self._clock.now(), known.release(known.current)
+        clean = current is None or current.grade is not Grade.CONDEMNED
+        calm = tuple(sample for sample in seen.uncounted if not _in_episode(seen, sample))
+        known = ledger.count_minutes(known, calm, now, baseline=clean)
+        troubled = tuple(sample for sample in seen.samples if _in_episode(seen, sample))
+        return ledger.count_minutes(known, troubled, now, baseline=False)
 
     def _born(self, unit: UnitRef) -> UnitRecord | None:
         armed = self.armed_at_birth()
         return None if armed is None else UnitRecord(unit=unit, first_seen=self._clock.now(), armed=armed)
+
+    def _heard(self, seen: Seen) -> bool:
+        """Something was known lately: a source that fell silent is called blind only later."""
+        told = [one.data_at for one in (seen.verdict.signals if seen.verdict else ()) if one.data_at is not None]
+        return bool(told) and self._clock.now() - max(told) <= max(CREDIT_S, 3 * seen.watch.slowest_s)
 
     async def _credit_due(self, seen: Seen) -> tuple[float, int | None] | None:
         """(watched seconds, user events or None) since the last credit; None = not yet due."""
@@ -161,11 +173,15 @@ class Tracker:
             return None
         seen.credited_at = now
         passed = min(passed, 3 * max(CREDIT_S, seen.watch.track_every_s))  # what we slept through was not watched
-        blind = seen.verdict is None or seen.verdict.health is Health.BLIND
+        blind = seen.verdict is None or seen.verdict.health is Health.BLIND or not self._heard(seen)
         paused = await self._pauses.read(self._target, seen.watch.policy.group)
         watched = 0.0 if blind or not paused.readable or paused.active else passed
         counts = any(entry.signal.counts_users for entry in seen.watch.signals)
         return watched, seen.user_events if counts else None
+
+
+def _in_episode(seen: Seen, sample: Sample) -> bool:
+    return any(begin <= sample.end and (end is None or sample.end <= end) for begin, end in seen.episodes)
 
 
 def count_users(seen: Seen, samples: tuple[Sample, ...]) -> None:

@@ -161,6 +161,8 @@ class Incident:
     needs_human: bool = False
     reviewed: str = ""
     evidence: Evidence | None = None
+    rehearsed: str = ""
+    """Step and target release whose dry run was done: once each, before the first intent for it."""
     intents: tuple[Intent, ...] = ()
     past_intents: tuple[Intent, ...] = ()
     """Intents of earlier openings of the same record."""

@@ -49,6 +49,9 @@ from watchdog.safety.answers import strongest
 SIMULATED = frozenset({"mode", "first_start", "pause"})
 """Checks whose objection is simulated past: everything runs but the write (a would-have record)."""
 
+MOST_INTENTS = 40
+"""Intents in one opening, whatever became of them: a step that only ever has to wait ends with a person."""
+
 ATTEMPTS = 5
 """Lost preconditions per step before a person is called (facts/back-ends 1.3)."""
 
@@ -91,6 +94,13 @@ class Captured:
     """Evidence is safe, as far as its time box allowed."""
 
     evidence: Evidence
+
+
+@record
+class Rehearsed:
+    """The dry run of the step that comes next. Only a definite no ends the response; the rest is for the write to say."""
+
+    outcome: StepOutcome
 
 
 @record
@@ -174,6 +184,7 @@ Event = (
     Breached
     | Decided
     | Captured
+    | Rehearsed
     | Intended
     | Answered
     | Resolved
@@ -284,6 +295,7 @@ def _reopen(incident: Incident, event: Breached, now: Instant) -> Incident:
         simulated=False,
         decision=None,
         evidence=None,
+        rehearsed="",
         plan=None,
         step=0,
         countdown_until=None,
@@ -344,6 +356,8 @@ def _follow(was: Incident, incident: Incident, event: Decided, now: Instant) -> 
         return incident  # only a fresh poll is missing: recovery or a person ends a countdown, nothing else
     if leads is not Outcome.ASK or incident.wrote:
         return _held(incident, leads, event, now)
+    if simulated and incident.evidence is None:
+        return replace(incident, stage=Stage.OPENED)  # as in earnest: evidence first
     if simulated:
         return _close(incident, now, CloseReason.WOULD_HAVE, wording.would_have_asked(incident))
     return _asked(was, incident, event, now)
@@ -400,11 +414,24 @@ def _gist(decision: Decision) -> tuple[object, ...]:
 
 
 def _captured(incident: Incident, event: Captured, now: Instant) -> Incident:
-    if incident.evidence is not None:
+    if event.evidence == incident.evidence:
         return incident
     count, gone = len(event.evidence.files), len(event.evidence.missing)
     text = f"evidence captured: {count} files" + (f", {gone} could not be had" if gone else "")
     return _note(replace(incident, evidence=event.evidence), now, "evidence", text)
+
+
+def rehearsal_of(incident: Incident) -> str:
+    """What `Incident.rehearsed` is once the dry run of the present step was done."""
+    return f"{incident.step}/{incident.plan.to_release if incident.plan else ''}"
+
+
+def _rehearsed(incident: Incident, event: Rehearsed, now: Instant) -> Incident:
+    issue, sentence = event.outcome.issue, event.outcome.sentence
+    done = _note(replace(incident, rehearsed=rehearsal_of(incident)), now, "rehearsed", f"dry run: {sentence}")
+    if issue is Issue.REFUSED:
+        return _close(done, now, CloseReason.REFUSED, f"the platform refused the dry run: {sentence}", human=True)
+    return done
 
 
 def _intended(incident: Incident, event: Intended, now: Instant) -> Incident:
@@ -463,7 +490,8 @@ def _try_again(incident: Incident, sentence: str, now: Instant) -> Incident:
     """Nothing was written: back before the gate, unless the precondition was lost too often."""
     lost = sum(1 for entry in incident.intents if entry.outcome == Issue.PRECONDITION_FAILED.value)
     incident = _note(incident, now, "not_written", f"nothing was written: {sentence}")
-    if lost >= ATTEMPTS:
+    if lost >= ATTEMPTS or len(incident.intents) >= MOST_INTENTS:
+        lost = len(incident.intents)
         text = f"nothing was written in {lost} tries: {sentence}"
         return _close(incident, now, CloseReason.PRECONDITION_FAILED, text, human=True)
     return replace(incident, stage=Stage.CAPTURED)
@@ -547,10 +575,14 @@ _EVERY_CHOICE: dict[type, Move] = {
 TABLE: dict[tuple[Stage, type], Move] = {
     **{(stage, event): move for stage in CHOOSING for event, move in _EVERY_CHOICE.items()},
     (Stage.ASKED, Expired): _expired,
+    (Stage.CAPTURED, Rehearsed): _rehearsed,
     (Stage.CAPTURED, Intended): _intended,
     (Stage.INTENDED, Answered): _answered,
     (Stage.INTENDED, Resolved): _resolved,
     (Stage.INTENDED, Expired): _lost_sight,
+    (Stage.INTENDED, Captured): _captured,
+    (Stage.ISSUED, Captured): _captured,
+    (Stage.VERIFYING, Captured): _captured,
     (Stage.ISSUED, Looked): _looked,
     (Stage.ISSUED, Expired): _lost_sight,
     (Stage.VERIFYING, Verified): _verified,

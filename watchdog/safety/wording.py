@@ -143,9 +143,16 @@ def _not_acting(after: Incident) -> _Made:
     """Held for a reason that is new: said once a reason, paged when a person is needed or nothing can be seen."""
     if after.stage is not Stage.HELD or after.decision is None:
         return None
-    reasons = [check for check in _objecting(after.decision) if check.name != "countdown"]
+    reasons = [check for check in _objecting(after.decision) if not _passing(check)]
+    if not reasons:
+        return None
     names = ",".join(check.name for check in reasons)
     page = after.needs_human or (after.decision.outcome is Outcome.BLIND and not after.simulated)
     body = "\n".join([after.headline, *(check.sentence for check in reasons), f"Why: watchdog explain {after.target}"])
-    head = f"not rolling back: {reasons[0].sentence if reasons else after.decision.sentence}"
+    head = f"not rolling back: {reasons[0].sentence}"
     return "not_acting", names, "page" if page else "info", head, body
+
+
+def _passing(check: Check) -> bool:
+    """An objection that goes by itself within a poll or a countdown is nothing to tell."""
+    return check.name == "countdown" or (check.name == "breach_stands" and check.outcome is Outcome.HOLD)

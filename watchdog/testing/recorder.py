@@ -27,7 +27,7 @@ class FakeRecorder:
     async def capture(
         self, incident: Incident, sources: Sequence[EvidenceSource], samples: Sequence[Sample], box_s: float
     ) -> Evidence:
-        """One pretended file; what the box cuts off is named missing."""
+        """Pretended files, as the real one names them; what the box cuts off is named missing."""
         del sources
         started = self._clock.now()
         self.captured.append(incident)
@@ -36,8 +36,12 @@ class FakeRecorder:
         await asyncio.sleep(min(self.takes_s, box_s))
         taken = self._clock.now()
         cut = ("the rest: the time box ended",) if self.takes_s > box_s else ()
-        file = EvidenceFile(path="samples.jsonl", size=len(samples), sha256="0" * 64, taken_at=taken)
-        return Evidence(started=started, finished=taken, files=(file,), missing=cut)
+        names = ["samples.jsonl", *(["decision.json"] if incident.decision is not None else [])]
+        files = tuple(
+            EvidenceFile(path=f"{incident.id}/{name}", size=len(samples), sha256="0" * 64, taken_at=taken)
+            for name in names
+        )
+        return Evidence(started=started, finished=taken, files=files, missing=cut)
 
     async def report(self, incident: Incident, samples: Sequence[Sample]) -> None:
         """Remember that a report was written."""

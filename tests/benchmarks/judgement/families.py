@@ -220,7 +220,9 @@ def _late_fault(share: float) -> Shape:
 
 
 def _ramp(weather: Weather, rng: random.Random) -> float:
-    weather.spells += [Spell(at, at + 10, err=0.3 * min(1, at / 900), probe=0.3 * min(1, at / 900)) for at in range(0, 1800, 10)]
+    weather.spells += [
+        Spell(at, at + 10, err=0.3 * min(1, at / 900), probe=0.3 * min(1, at / 900)) for at in range(0, 1800, 10)
+    ]
     return 0.0
 
 

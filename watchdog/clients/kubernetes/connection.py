@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from watchdog.clients.kubernetes.errors import MESSAGE_CAP, Unreachable
+from watchdog.clients.kubernetes.library import library
 from watchdog.model import record
 
 USER_AGENT = "rollback-watchdog"
@@ -44,16 +45,14 @@ Renew = Callable[[], Awaitable[None]]
 
 async def open_api(connection: Connection) -> tuple[Any, Renew]:
     """An API client of the library, and what renews its credential at once. Raises Unreachable with the reason."""
-    # The import costs more than a second and 40 MB: only an installation with a Kubernetes target pays for it.
-    from kubernetes_asyncio.client import ApiClient, Configuration  # noqa: PLC0415 - see above
-
+    used = library()
     # At DEBUG this logger prints whole answers, which may be Secrets.
     logging.getLogger("kubernetes_asyncio.client.rest").setLevel(logging.INFO)
-    configuration = type.__call__(Configuration)
+    configuration = type.__call__(used.configuration)
     configuration.disable_strict_ssl_verification = connection.lenient_certificates
     renew = await _load(connection, configuration)
     try:
-        api = ApiClient(configuration=configuration)
+        api = used.api_client(configuration=configuration)
     except OSError as error:  # ssl.SSLError too: a CA or key that cannot be used
         raise Unreachable(f"the TLS material of the cluster cannot be used: {_short(error)}") from error
     api.user_agent = USER_AGENT
@@ -80,8 +79,7 @@ def _existing_kubeconfig(connection: Connection) -> str:
 
 
 def _load_in_cluster(configuration: Any) -> Renew:
-    from kubernetes_asyncio import config  # noqa: PLC0415 - imported only when used
-
+    config = library().config
     load: Any = config.load_incluster_config
     try:
         load(client_configuration=configuration)
@@ -109,8 +107,8 @@ def _strip_token(configuration: Any) -> None:
 
 async def _load_kubeconfig(connection: Connection, configuration: Any) -> Renew:
     import yaml  # noqa: PLC0415 - belongs to the lazily imported part
-    from kubernetes_asyncio import config  # noqa: PLC0415 - imported only when used
 
+    config = library().config
     path = _existing_kubeconfig(connection)
     try:
         async with asyncio.timeout(CREDENTIAL_DEADLINE_S):
@@ -129,8 +127,7 @@ async def _load_kubeconfig(connection: Connection, configuration: Any) -> Renew:
 
 def _keep_fresh(loader: Any, configuration: Any) -> Renew:
     """Renew an exec plugin's credential when it expires; the returned call renews whatever the kind, at once."""
-    from kubernetes_asyncio import config  # noqa: PLC0415 - imported only when used
-
+    config = library().config
     lock = asyncio.Lock()
     looked = asyncio.get_running_loop().time()
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from watchdog.judgement.evidence.baseline import Pair
-from watchdog.judgement.evidence.detector import Stream, bet, fresh_stream, held, log_sum, start_weight
+from watchdog.judgement.evidence.detector import NOTHING, Stream, bet, fresh_stream, held, log_sum, start_weight
 from watchdog.judgement.evidence.terms import ALTERNATIVES, Terms
 from watchdog.model import record
 
@@ -30,6 +30,18 @@ class Group:
         """Log of the mean e-value over streams and alternatives, weighed by the share."""
         every = [value for stream in self.streams.values() for value in stream.evidence]
         return log_sum(every) - math.log(len(every)) + self.share
+
+    def shown(self, evidence: float, need: float) -> float:
+        """Share of the way from where its bets started to `need`, clipped to 0...1."""
+        every = [value for stream in self.streams.values() for value in stream.floor]
+        return way(evidence, log_sum(every) - math.log(len(every)) + self.share, need)
+
+
+def way(evidence: float, ground: float, need: float) -> float:
+    """How far evidence has come from `ground` to `need`: 0 at or below the ground, 1 when it suffices."""
+    if ground == NOTHING or evidence <= ground:
+        return 0.0
+    return min(1.0, (evidence - ground) / (need - ground)) if need > ground else 1.0
 
 
 def fresh_group(terms: Terms, share: float, start: float) -> Group:

@@ -8,6 +8,7 @@ naming the knob. Rates of probes and of slow requests are derived from the two e
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from enum import StrEnum
 
 from watchdog.model import record
@@ -69,6 +70,22 @@ class Knobs:
         problems = list(_problems(self))
         if problems:
             raise ValueError("; ".join(problems))
+
+    def tolerating(self, seconds: float) -> Knobs:
+        """The same knobs for a target that tolerates a longer interruption; what must not be shorter grows with it."""
+        expert = self.expert
+        nothing = max(expert.nothing_ready_s, seconds)
+        return replace(
+            self,
+            tolerate_interruption_s=seconds,
+            interruptions_within_s=max(self.interruptions_within_s, 2 * (self.max_interruptions + 1) * seconds / 3),
+            expert=replace(
+                expert,
+                nothing_ready_s=nothing,
+                none_new_ready_s=max(expert.none_new_ready_s, nothing),
+                watch_s=max(expert.watch_s, 2 * seconds),
+            ),
+        )
 
     def floor(self, kind: Kind) -> float:
         """The share of bad events that is never a reason."""

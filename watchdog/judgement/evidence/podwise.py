@@ -29,8 +29,11 @@ JUST_NOW_S = 15.0
 FINE_SAMPLES = 6
 """Fewer samples in the last minute do not make a pod fine."""
 
-ODD_TIMES = 3
-"""Bad pods are odd when this many times as many are fine."""
+ODD_TIMES, ODD_TIMES_IN_ROLL = 3, 2
+"""Bad pods are odd when this many times as many are fine; fewer do while others are still to come and can tell more."""
+
+APART_TIMES = 2
+"""Bad pods speak for themselves only, not for all new pods, when this many times as many are fine."""
 
 LEAST_REQUESTS = 10
 MOST_PODS = 200
@@ -76,13 +79,18 @@ def pods_evidence(pods: Pods) -> float:
     return log_sum([pod.group.evidence() - math.log((pod.order + 1) * (pod.order + 2)) for pod in pods.known.values()])
 
 
+def most_telling(pods: Pods) -> Pod:
+    """The pod with the most evidence; there must be one."""
+    return max(pods.known.values(), key=lambda pod: pod.group.evidence())
+
+
 def pods_weighed(
     terms: Terms, before: Pods, new: Group, look: Look, comparison: Comparison, *, users_fine: bool
 ) -> tuple[Pods, Group]:
     """Single pods and settled new pods after this look."""
     news = look.new_pods
     pods = _seen(terms, before, news, look.at)
-    odd = _odd(terms, pods, news, look.at)
+    odd, apart = _set_apart(terms, pods, look)
     contradicted = _contradicted(terms, pods, look, users_fine=users_fine)
     probes = terms.probes if contradicted else ()
     known = dict(pods.known)
@@ -95,7 +103,7 @@ def pods_weighed(
         if aside:
             group = group_held(terms, group, aside, look.at)
         known[one.name] = replace(pod, group=group)
-    new = group_bet(terms, new, _bins(_together(terms, news, odd), look, comparison))
+    new = group_bet(terms, new, _bins(_together(terms, news, apart), look, comparison))
     if probes:
         new = group_held(terms, new, probes, look.at)
     return replace(pods, known=known, odd=odd), new
@@ -109,7 +117,8 @@ def _seen(terms: Terms, before: Pods, news: Sequence[PodLook], at: float) -> Pod
             group = fresh_group(terms, POD_SHARE, at - terms.poll_s)
             pod, appeared = Pod(order=appeared, group=group, recent={}), appeared + 1
         lost = at if pod.ready and not one.ready else pod.lost
-        counts = one.counts if one.ready else dict.fromkeys(terms.probes, (1, 1))
+        fallen = dict.fromkeys(terms.probes, (1, 1)) if lost > -math.inf else {}  # a starting pod is not a bad one
+        counts = one.counts if one.ready else fallen
         recent = dict(pod.recent)
         for name, pair in counts.items():
             recent[name] = noted(recent.get(name, ()), at, pair, WINDOW_S)
@@ -121,17 +130,28 @@ def _seen(terms: Terms, before: Pods, news: Sequence[PodLook], at: float) -> Pod
     return Pods(known=known, appeared=appeared)
 
 
-def _odd(terms: Terms, pods: Pods, news: Sequence[PodLook], at: float) -> tuple[str, ...]:
-    """The few bad ones beside many fine ones: their node, not the release."""
-    bad, fine = [], 0
-    for one in news:
+def _set_apart(terms: Terms, pods: Pods, look: Look) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(odd pods, pods that do not speak for all): the few bad ones beside many fine ones.
+
+    Odd ones are their node's trouble or their own, not the release's. Once all pods are there a fine one must have
+    settled; before, one that is ready and has answered counts as well.
+    """
+    bad: list[str] = []
+    settled = young = 0
+    more_to_come = look.ready is not None and len(look.new_pods) < look.ready[1]
+    for one in look.new_pods:
+        has_settled = one.settled(terms.knobs.tolerate_interruption_s)
+        more_to_come = more_to_come or not has_settled
         recent = pods.known[one.name].recent
-        found = {name: sums(recent.get(name, ()), at, WINDOW_S) for name in terms.kinds}
+        found = {name: sums(recent.get(name, ()), look.at, WINDOW_S) for name in terms.kinds}
         if not all(looks_fine(pair, terms.ladders[name].tolerated) for name, pair in found.items()):
             bad.append(one.name)
-        elif one.settled(terms.knobs.tolerate_interruption_s):
-            fine += sum(events for events, _ in found.values()) >= FINE_SAMPLES
-    return tuple(bad) if ODD_TIMES * len(bad) <= fine else ()
+        elif one.ready and sum(events for events, _ in found.values()) >= FINE_SAMPLES:
+            young += 1
+            settled += has_settled
+    odd = ODD_TIMES * len(bad) <= settled or (more_to_come and ODD_TIMES_IN_ROLL * len(bad) <= young)
+    apart = odd or APART_TIMES * len(bad) <= settled
+    return tuple(bad) if odd else (), tuple(bad) if apart else ()
 
 
 def _contradicted(terms: Terms, pods: Pods, look: Look, *, users_fine: bool) -> bool:
@@ -151,9 +171,9 @@ def _contradicted(terms: Terms, pods: Pods, look: Look, *, users_fine: bool) -> 
     return events >= LEAST_REQUESTS and looks_fine((events, bad), tolerated)
 
 
-def _together(terms: Terms, news: Sequence[PodLook], odd: tuple[str, ...]) -> dict[str, Pair]:
-    """Sums over new pods that have settled and are not odd."""
-    settled = [one.counts for one in news if one.settled(terms.knobs.tolerate_interruption_s) and one.name not in odd]
+def _together(terms: Terms, news: Sequence[PodLook], apart: tuple[str, ...]) -> dict[str, Pair]:
+    """Sums over new pods that have settled and speak for all."""
+    settled = [one.counts for one in news if one.settled(terms.knobs.tolerate_interruption_s) and one.name not in apart]
     found: dict[str, Pair] = {}
     for name in terms.kinds:
         pairs = [counts[name] for counts in settled if name in counts]

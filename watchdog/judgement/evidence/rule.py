@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from watchdog.judgement.evidence.baseline import Pair, tolerated_rate
-from watchdog.judgement.evidence.detector import log_sum, start_weight
-from watchdog.judgement.evidence.groups import Group
+from watchdog.judgement.evidence.detector import log_sum
+from watchdog.judgement.evidence.groups import Group, way
 from watchdog.judgement.evidence.intaking import Ends, counts_of, heard, looks_of
 from watchdog.judgement.evidence.knobs import Kind, Knobs
 from watchdog.judgement.evidence.look import Look
@@ -129,7 +129,7 @@ class EvidenceRule:
         """The target's tolerated interruption may be longer than the knob's (one replica, Recreate): the longer one holds."""
         knobs = self.knobs
         if context.tolerate_interruption_s > knobs.tolerate_interruption_s:
-            knobs = replace(knobs, tolerate_interruption_s=context.tolerate_interruption_s)
+            knobs = knobs.tolerating(context.tolerate_interruption_s)
         kinds = {name: self.kinds[name] for name in self.signals}
         baselines = {name: tolerated_rate(self.baseline.get(name, ()), kind, knobs) for name, kind in kinds.items()}
         return terms_of(kinds, baselines, knobs, self.poll_s, self.every_s)
@@ -278,12 +278,12 @@ def _share(terms: Terms, after: Weighed, name: str) -> tuple[float, float | None
     """Share of the evidence needed that this signal has by itself, and the event time at which its best run began."""
     groups: list[Group] = [after.service, *([after.new] if after.new else [])]
     groups += [pod.group for pod in after.pods.known.values()]
-    floor = start_weight(after.at - terms.poll_s, after.at, terms.knobs.expert.watch_s)
     best, since = 0.0, None
     for group in groups:
         stream = group.streams[name]
-        value = log_sum(list(stream.evidence)) - math.log(len(stream.evidence) * len(group.streams)) + group.share
-        share = min(1.0, (value - floor) / (terms.need - floor))
+        spread = math.log(len(stream.evidence) * len(group.streams)) - group.share
+        value, ground = log_sum(list(stream.evidence)) - spread, log_sum(list(stream.floor)) - spread
+        share = way(value, ground, terms.need)
         if share > best:
             top = max(range(len(stream.evidence)), key=lambda k: stream.evidence[k])
             best, since = share, stream.since[top]

@@ -15,7 +15,6 @@ from dataclasses import replace
 
 from watchdog.judgement.evidence.baseline import Pair
 from watchdog.judgement.evidence.comparison import Comparison, compared
-from watchdog.judgement.evidence.detector import start_weight
 from watchdog.judgement.evidence.groups import (
     NEW_SHARE,
     SERVICE_SHARE,
@@ -29,7 +28,7 @@ from watchdog.judgement.evidence.interruptions import Interruptions, interrupted
 from watchdog.judgement.evidence.knobs import Kind
 from watchdog.judgement.evidence.look import NOTHING, Look
 from watchdog.judgement.evidence.memory import Memory, remembered
-from watchdog.judgement.evidence.podwise import Pods, pods_evidence, pods_weighed
+from watchdog.judgement.evidence.podwise import Pods, most_telling, pods_evidence, pods_weighed
 from watchdog.judgement.evidence.recent import looks_fine, sums
 from watchdog.judgement.evidence.rollout import Rollout, crash_loop, moving, not_ready, replaced
 from watchdog.judgement.evidence.terms import Terms
@@ -89,7 +88,7 @@ def weigh(terms: Terms, before: Weighed, look: Look) -> Weighed:
     if not waits:
         row = _unexplained(terms, pods, look)
         service = group_bet(terms, service, _bins(terms, before.memory, memory, comparison, look, row))
-    if fine:  # probes say down, users say fine
+    if fine and any(look.counts.get(name, NOTHING)[0] for name in terms.probes):  # probes say down, users say fine
         service = group_held(terms, service, terms.probes, at)
     if new is not None:
         pods, new = pods_weighed(terms, pods, new, look, comparison, users_fine=fine)
@@ -101,7 +100,7 @@ def weigh(terms: Terms, before: Weighed, look: Look) -> Weighed:
     if bad is not None:
         bad = bad and not comparison.levels and not moving(terms, rollout, look)
         interruptions, often = interrupted(terms, interruptions, at, bad=bad)
-    verdict = _decided(terms, before, look, at, (service, new, pods))
+    verdict = _decided(terms, before, look, (service, new, pods))
     why = before.why or stuck or crash_loop(look) or often or verdict.why
     return Weighed(
         at=at,
@@ -156,8 +155,8 @@ def _bins(
     for name, counts in row.items():
         if counts[0] > 0:
             at = look.ends.get(name, look.at)
-            said = look.covers.get(name) or (at - before.latest[name][0] if name in before.latest else math.inf)
-            covers = said if name in look.covers else min(said, terms.every_s[name])
+            since = at - before.latest[name][0] if name in before.latest else math.inf
+            covers = look.covers.get(name) or min(since, terms.every_s[name])
             burst = _lump(terms, memory, at, covers) if covers > terms.burst_s else None
             bins[name] = Bin(counts=counts, at=at, level=comparison.rate(name), burst=burst, mixed=mixed)
     return bins
@@ -235,15 +234,17 @@ class _Verdict:
     why: str
 
 
-def _decided(terms: Terms, before: Weighed, look: Look, at: float, groups: Groups) -> _Verdict:
+def _decided(terms: Terms, before: Weighed, look: Look, groups: Groups) -> _Verdict:
     """What it comes to, and how it is shown: clipped at its floor, never rising unless something bad was seen."""
     service, new, pods = groups
-    evidence, leading = service.evidence(), "the service"
+    evidence, leading, group = service.evidence(), "the service", service
     if new is not None:
-        values = [(evidence, leading), (new.evidence(), "the new pods"), (pods_evidence(pods), "single new pods")]
-        evidence, leading = max(values)
-    floor = start_weight(at - terms.poll_s, at, terms.knobs.expert.watch_s)
-    shown = min(1.0, max(0.0, (evidence - floor) / (terms.need - floor)))
+        of_new, of_pods = new.evidence(), pods_evidence(pods)
+        if of_new > evidence:
+            evidence, leading, group = of_new, "the new pods", new
+        if of_pods > evidence:
+            evidence, leading, group = of_pods, "single new pods", most_telling(pods).group
+    shown = group.shown(evidence, terms.need)
     if not look.seen_bad:
         shown = min(shown, before.shown)
     why = f"evidence of {leading}" if evidence >= terms.need else ""
