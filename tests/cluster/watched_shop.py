@@ -291,7 +291,13 @@ def without_patch() -> list[Manifest]:
 
 
 def report_of(daemon: WatchdogProcess, incident: Manifest) -> tuple[dict[str, Any], str, Mapping[str, str]]:
-    """The report as data and as text, and the evidence: path below the incident's folder to content."""
+    """The last report as data and as text, and all files of the incident: path below its folder to content."""
     folder = daemon.folder / "incidents" / incident["id"]
+
+    def written() -> bool:
+        file = folder / "report.json"
+        return file.exists() and json.loads(file.read_text())["state"]["stage"] == "closed"
+
+    daemon.wait(written, "the report of a closed incident", within=10)
     files = {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
     return json.loads(files["report.json"]), files["report.md"], files

@@ -10,6 +10,7 @@ import pytest
 
 from tests.engine.house import House
 from watchdog.model import Budget, CloseReason, Grade, Stage
+from watchdog.testing.platforms import WriteFault
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
 
@@ -97,6 +98,20 @@ async def test_p15_over_all_targets_only_so_many_even_when_all_break_in_the_same
         stages = sorted(entry.stage for entry in await house.incidents())
     assert house.writes == [("bad", "good")] * 2
     assert stages == [Stage.CLOSED, Stage.CLOSED, Stage.HELD, Stage.HELD]
+
+
+async def test_p15_a_write_that_is_still_under_way_counts_in_the_budget_of_all() -> None:
+    house = House()
+    names = ["a", "b", "c"]
+    for name in names:
+        house.add(name, budget=Budget(fleet=1)).unit.fail_next_write(WriteFault.APPLIED_NO_ANSWER)
+        await house.earn(name)
+    async with house.running():
+        await house.pass_(3)
+        for name in names:
+            house.go_bad(name)
+        await house.pass_(60)
+    assert house.writes == [("bad", "good")]
 
 
 async def test_p15_never_a_rollback_of_a_rollback() -> None:

@@ -106,7 +106,7 @@ async def test_p10_a_lost_lease_ends_the_daemon_its_write_is_cancelled_and_await
     await house.when(lambda found: found.stage is Stage.INTENDED)
     lease(house).force(NotHolder(holder="other"))
     with pytest.raises(LeaseLost, match="other"):
-        await running
+        await asyncio.wait_for(running, 60)
     assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     assert house.writes == []
     assert lease(house).released == 1

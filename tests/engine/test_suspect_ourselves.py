@@ -45,6 +45,17 @@ async def test_p14_one_of_ten_groups_that_fails_is_rolled_back() -> None:
     assert house.told("suspect-self") == []
 
 
+async def test_p14_many_targets_of_one_group_are_one_failure() -> None:
+    house = House()
+    names = await fleet(house, *["big"] * 6, "g1", "g2", "g3", "g4")
+    async with house.running():
+        await house.pass_(3)
+        for name in names[:6]:
+            house.go_bad(name)
+        await house.until(lambda: house.writes)
+    assert house.told("suspect-self") == []
+
+
 async def test_p14_api_and_web_of_the_only_group_both_red_are_rolled_back_one_after_the_other() -> None:
     house = House()
     names = await fleet(house, "shop", "shop")

@@ -100,7 +100,8 @@ async def test_p9_a_request_that_arrives_late_is_still_the_one_and_only_write() 
     assert [intent.outcome for intent in incident.intents] == ["issued"]
 
 
-async def test_p9_a_target_that_cannot_be_read_after_the_write_calls_a_person_and_is_left_alone() -> None:
+@pytest.mark.parametrize("hang", [False, True])
+async def test_p9_a_target_that_cannot_be_read_after_the_write_calls_a_person_and_is_left_alone(hang: bool) -> None:
     house = House()
     api = house.add(confirm_within_s=30.0)
     await house.earn()
@@ -109,7 +110,7 @@ async def test_p9_a_target_that_cannot_be_read_after_the_write_calls_a_person_an
         api.unit.fail_next_write(WriteFault.APPLIED_UNKNOWN)
         house.go_bad()
         await house.until(lambda: house.writes)
-        api.unit.fail_reads("connection refused")
+        api.unit.fail_reads("" if hang else "connection refused", hang=hang)
         incident = await house.closed()
         await house.pass_(60)
     assert (incident.reason, incident.needs_human) == (CloseReason.UNKNOWN, True)

@@ -251,6 +251,7 @@ subprocess.run([*argv, "one"], check=True)  # and the command does not look
     outcome = await execute(outside, intent_of(plan))
     assert outcome.issue is Issue.ISSUED
     assert "WARNING: three had been deployed in between and was overwritten" in outcome.sentence
+    assert outcome.overwrote == "three"
 
 
 @pytest.mark.asyncio

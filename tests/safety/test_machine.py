@@ -35,6 +35,7 @@ from watchdog.model import (
 from watchdog.safety.machine import (
     ATTEMPTS,
     CHOOSING,
+    MOST_INTENTS,
     TABLE,
     Answered,
     Approved,
@@ -432,3 +433,30 @@ def test_a_person_who_was_called_before_is_not_needed_once_it_recovered() -> Non
     assert held.needs_human
     recovered = run(held, decided(COUNTING), *WHOLE[1:])
     assert (recovered.reason, recovered.needs_human) == (CloseReason.RECOVERED, False)
+
+
+def to_the_second_intent() -> Incident:
+    return run(start(), *TO_THE_INTENT[:3])
+
+
+def test_a_release_that_our_write_overwrote_is_paged_and_never_written_again() -> None:
+    lost = Answered(outcome=StepOutcome(issue=Issue.ISSUED, sentence="done", overwrote="3.0"))
+    incident = run(start(), *TO_THE_INTENT, lost)
+    assert (incident.stage, incident.needs_human) == (Stage.ISSUED, True)
+    assert [notice.severity for notice in incident.notices if notice.kind == "overwrote"] == ["page"]
+
+
+def test_a_refused_dry_run_ends_with_a_person_and_an_unclear_one_leaves_it_to_the_write() -> None:
+    captured = to_the_second_intent()
+    refused = run(captured, Rehearsed(outcome=StepOutcome(issue=Issue.REFUSED, sentence="forbidden")))
+    assert (refused.reason, refused.needs_human, refused.intents) == (CloseReason.REFUSED, True, ())
+    unclear = run(captured, Rehearsed(outcome=StepOutcome(issue=Issue.UNKNOWN, sentence="timeout")))
+    assert (unclear.stage, unclear.rehearsed) == (Stage.CAPTURED, rehearsal_of(captured))
+
+
+def test_a_step_that_only_ever_has_to_wait_ends_with_a_person() -> None:
+    incident = to_the_second_intent()
+    for number in range(1, MOST_INTENTS + 1):
+        not_yet = Resolved(resolution=Resolution.NOT_ISSUED)
+        incident = run(incident, Intended(intent=intent(number=number), decision=GO), UNCLEAR, not_yet)
+    assert (incident.reason, incident.needs_human) == (CloseReason.PRECONDITION_FAILED, True)

@@ -138,3 +138,5 @@ class StepOutcome:
 
     issue: Issue
     sentence: str
+    overwrote: str = ""
+    """Label of a newer release that our write overwrote, where the outside has no compare-and-swap: a person is called."""

@@ -335,7 +335,7 @@ class CommandWriter:
         others = [release.fingerprint for release in releases if release.fingerprint != intent.to_release]
         if others and others[0] != intent.from_release:
             words = f"{outcome.sentence}; WARNING: {others[0]} had been deployed in between and was overwritten"
-            return StepOutcome(issue=Issue.ISSUED, sentence=words)
+            return StepOutcome(issue=Issue.ISSUED, sentence=words, overwrote=others[0])
         return outcome
 
 

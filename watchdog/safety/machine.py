@@ -472,10 +472,18 @@ def _answered(incident: Incident, event: Answered, now: Instant) -> Incident:
         return _note(incident, now, "unclear", f"the reply is unclear, the target will be read: {sentence}")
     incident = _settle(incident, issue.value, sentence, now)
     if issue is Issue.ISSUED:
-        return _issued(incident, sentence, now)
+        return _issued(_overwrote(incident, event.outcome.overwrote, now), sentence, now)
     if issue is Issue.REFUSED:
         return _close(incident, now, CloseReason.REFUSED, f"the platform refused the write: {sentence}", human=True)
     return _try_again(incident, sentence, now)
+
+
+def _overwrote(incident: Incident, newer: str, now: Instant) -> Incident:
+    """The outside has no compare-and-swap, and a newer release was lost: never a second write, but a person."""
+    if not newer:
+        return incident
+    text = f"{newer} was deployed in between and was overwritten: deploy it again if it was meant"
+    return _note(replace(incident, needs_human=True), now, "overwrote", text)
 
 
 def _issued(incident: Incident, sentence: str, now: Instant) -> Incident:

@@ -84,7 +84,7 @@ _CLOSING = {
 
 def notices(before: Incident, after: Incident, now: Instant, channels: tuple[str, ...]) -> tuple[Notice, ...]:
     """What people must be told because of this step. Keys make each of them one."""
-    made = [_closing(after), _turn(before, after), _not_acting(after)]
+    made = [_closing(after), _turn(before, after), _not_acting(after), _overwrote(before, after)]
     return tuple(
         Notice(
             key=f"{kind}/{after.reopened}/{detail}",
@@ -119,6 +119,14 @@ def _noted_outside_bake(after: Incident) -> bool:
     """Outside of bake a breach is one message (``outside_bake: note``): that it is over needs no second."""
     told = [notice for notice in after.notices if notice.key.split("/")[1] == str(after.reopened)]
     return bool(told) and all(n.kind == "not_acting" and n.severity == "info" and "bake" in n.key for n in told)
+
+
+def _overwrote(before: Incident, after: Incident) -> _Made:
+    """A newer release was lost to our write: paged, whatever becomes of the rollback."""
+    fresh = [entry for entry in after.entries[len(before.entries) :] if entry.kind == "overwrote"]
+    if not fresh:
+        return None
+    return "overwrote", "", "page", fresh[0].sentence, f"{fresh[0].sentence}\nwatchdog incidents {after.id}"
 
 
 def _turn(before: Incident, after: Incident) -> _Made:
