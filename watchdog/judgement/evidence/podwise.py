@@ -35,6 +35,9 @@ ODD_TIMES, ODD_TIMES_IN_ROLL = 3, 2
 APART_TIMES = 2
 """Bad pods speak for themselves only, not for all new pods, when this many times as many are fine."""
 
+LEAST_DOWN = 3
+"""Fewer bad answers do not make an outage of a pod."""
+
 LEAST_REQUESTS = 10
 MOST_PODS = 200
 """Pods remembered; the oldest that are gone are forgotten first."""
@@ -91,6 +94,7 @@ def pods_weighed(
     news = look.new_pods
     pods = _seen(terms, before, news, look.at)
     odd, apart = _set_apart(terms, pods, look)
+    apart = (*apart, *_down_alone(terms, pods, look))
     contradicted = _contradicted(terms, pods, look, users_fine=users_fine)
     probes = terms.probes if contradicted else ()
     known = dict(pods.known)
@@ -152,6 +156,19 @@ def _set_apart(terms: Terms, pods: Pods, look: Look) -> tuple[tuple[str, ...], t
     odd = ODD_TIMES * len(bad) <= settled or (more_to_come and ODD_TIMES_IN_ROLL * len(bad) <= young)
     apart = odd or APART_TIMES * len(bad) <= settled
     return tuple(bad) if odd else (), tuple(bad) if apart else ()
+
+
+def _down_alone(terms: Terms, pods: Pods, look: Look) -> tuple[str, ...]:
+    """Pods with an outage of their own just now: most of what they answered was bad, while most others are up."""
+    down: list[str] = []
+    settled = [one for one in look.new_pods if one.settled(terms.knobs.tolerate_interruption_s)]
+    for one in settled:
+        recent = pods.known[one.name].recent
+        pairs = [sums(recent.get(name, ()), look.at, JUST_NOW_S) for name in (*terms.probes, *terms.requests)]
+        bad = sum(failed for _, failed in pairs)
+        if bad >= LEAST_DOWN and 2 * bad >= sum(events for events, _ in pairs):
+            down.append(one.name)
+    return tuple(down) if APART_TIMES * len(down) <= len(settled) - len(down) else ()
 
 
 def _contradicted(terms: Terms, pods: Pods, look: Look, *, users_fine: bool) -> bool:
