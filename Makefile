@@ -7,7 +7,7 @@ READY := .venv/.ready
 SCENARIO ?= bad
 ARGS ?=
 
-.PHONY: demo test test-cluster check lint format types floors lock dependencies setup bench clean help
+.PHONY: demo test test-cluster check lint format types floors lock dependencies setup bench bench-judgement clean help
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,9 @@ dependencies: $(READY) ## Unused and missing dependencies; the lock is fresh and
 
 bench: $(READY) ## Print the figures that the documents quote
 	$(PY) -m tests.benchmarks
+
+bench-judgement: $(READY) ## The judgement against its families, peers and bounds: 5 minutes; ARGS='--long --results FILE' by hand
+	$(PY) -m tests.benchmarks.judgement $(ARGS)
 
 lock: $(UV) ## Write uv.lock anew
 	$(UV) lock

@@ -13,7 +13,9 @@ last pass of the gate to the 2xx. The pods of this lab start within a second: a 
 from __future__ import annotations
 
 import argparse
+import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -56,10 +58,10 @@ class Fault:
 
 FAULTS = (
     Fault("all answers are errors", "bookstore:2.0-err100", 300),
-    Fault("30 % errors", "bookstore:2.0-err30", 900),
     Fault("30 % errors, `above: 5%, for: 60s`", "bookstore:2.0-err30", 600, {"above": "5%", "for": "60s"}),
     Fault("crash loop", "bookstore:2.0-crash2", 300),
     Fault("never ready", "bookstore:2.0-unready", 600),
+    Fault("30 % errors", "bookstore:2.0-err30", 900),
 )
 
 
@@ -72,15 +74,16 @@ class Users:
 
     @contextmanager
     def asking(self) -> Iterator[None]:
-        """Ask `PER_SECOND` times a second, each request in its turn."""
-        enough = threading.Event()
+        """Ask `PER_SECOND` times a second on average, at moments of their own: a bad share is spread evenly over what
+        is asked, so that users in step would decide which of its requests a probe in step meets."""
+        enough, chance = threading.Event(), random.Random(self.url)
 
         def keep_asking() -> None:
             due = time.monotonic()
             while not enough.wait(max(0.0, due - time.monotonic())):
                 began = time.monotonic()
                 self.answers.append((began, ask(self.url).status))
-                due = max(due + 1 / PER_SECOND, began)
+                due = max(due + chance.expovariate(PER_SECOND), began)
 
         thread = threading.Thread(target=keep_asking, daemon=True)
         thread.start()
@@ -150,7 +153,7 @@ def measure(lab: Lab, fault: Fault, number: int) -> list[str]:
     ours, theirs = Users(watched.users_url()), Users(plain.users_url())
     try:
         with ours.asking(), theirs.asking():
-            time.sleep(30)  # some minutes of the field: the last good answers before the release
+            time.sleep(30)  # good answers before the release, as in the field
             begin, wall = time.monotonic(), time.time()
             plain.release(fault.image)
             watched.release(fault.image)
@@ -278,9 +281,13 @@ def main(arguments: Sequence[str]) -> int:
     if missing:
         print(f"not built: {', '.join(missing)}; run tests/cluster/binaries/build.sh", file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # everything that was started is ended on the way out
     faults = [fault for fault in FAULTS if chosen.fault is None or fault.name in chosen.fault]
     with lab() as here:
-        rows = [measure(here, fault, index) for index, fault in enumerate(faults * chosen.repeat)]
+        rows = []
+        for index, fault in enumerate(faults * chosen.repeat):
+            rows.append(measure(here, fault, index))
+            print(" | ".join(rows[-1]), file=sys.stderr, flush=True)
         writes = gate_to_answer(here, chosen.rollbacks) if chosen.rollbacks else []
     header = ["fault", "every answer good again after", "failed requests", "to notice", "countdown, evidence"]
     print(table([*header, "write", "roll out", "plain Kubernetes: failed requests"], rows))

@@ -1,7 +1,7 @@
 """P15: one rollback a bad release, a few a window, never a rollback of a rollback; a fight is told, not fought.
 
 Mutations tried, each fails here: `_book` without `ledger.condemn`, or without its act; `_fleet_acts` without what is under
-way; the turn of `Response._turn` not taken.
+way.
 """
 
 from __future__ import annotations

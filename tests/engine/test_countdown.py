@@ -1,7 +1,7 @@
 """The countdown: ended by the recovery rule or a person only; a question instead of it where one is asked.
 
-Mutations tried, each fails here: `_follow` without its branch for a missing fresh poll; `_follow` counting the countdown as
-an objection beside a question; `_nobody_answered` not reading `ask_then`.
+Mutations tried, each fails here: `_follow` without its branch for a missing fresh poll, or with the countdown counted
+beside a question; `_nobody_answered` not reading `ask_then`; the refusal stored after the cancelling.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import pytest
 
 from tests.engine.house import House
 from watchdog.model import CloseReason, Stage
+from watchdog.ports import StoreUnavailable
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
 
@@ -72,13 +73,21 @@ async def test_p22_act_by_wish_does_not_act_on_a_release_that_was_there_before()
     assert incident.stage in (Stage.HELD, Stage.CLOSED)
 
 
-async def test_p22_a_store_that_is_down_at_a_first_start_arms_nobody() -> None:
+async def test_p22_as_long_as_it_is_not_known_whether_this_is_a_first_start_no_unit_is_born_armed() -> None:
     house = House()
     house.add()
-    house.store.unavailable = True
+    real, down = house.store.found_empty, [True]
+
+    async def found_empty() -> bool:
+        if down[0]:
+            raise StoreUnavailable("not now")
+        return await real()
+
+    house.store.found_empty = found_empty  # type: ignore[method-assign]
     async with house.running() as daemon:
         await house.pass_(20)
-        house.store.unavailable = False
+        assert (daemon.begun, await house.inner.list("unit")) == (False, [])
+        down[0] = False
         await house.pass_(30)
         assert daemon.first_start
         house.go_bad()

@@ -3,7 +3,7 @@
 Every durable state between breach and report is enumerated: the process is killed right after its n-th write to the store
 (what was in memory is lost, so that is the same as right before the next one), and right before and after the write to the
 world. Mutations tried, each fails here: `_resume` without its list of closed incidents (the report is then lost); `_book`
-left out of `_confirm`; `_settle` answering "not issued" for an unread target; the intent stored after the write.
+left out of `_confirm`.
 """
 
 from __future__ import annotations

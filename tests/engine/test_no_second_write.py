@@ -1,8 +1,8 @@
 """P6 and P7: doing it twice is doing it once, and what somebody else released is never overwritten.
 
 Mutations tried, each fails here: `_standing_by` answering False (two daemons then undo each other's countdown);
-`_closed` dropping the breach of the release that
-superseded the blamed one. (An answer that names another intent: `tests/safety/test_machine.py`.)
+`_closed` dropping the breach of the release that superseded the blamed one. (An answer about another intent is refused in
+`tests/safety/test_machine.py`.)
 """
 
 from __future__ import annotations
@@ -134,6 +134,30 @@ async def test_p7_a_bad_release_that_follows_another_gets_its_own_incident() -> 
         found = {entry.blamed.fingerprint: entry for entry in await house.incidents()}
     assert house.writes == [("worse", "good")]
     assert found["bad"].reason is CloseReason.SUPERSEDED
+
+
+async def test_p7_the_breach_of_the_second_one_is_not_lost_with_the_end_of_the_first_one_that_was_held_for_long() -> (
+    None
+):
+    """Long holds are looked at every few seconds only: the next release may have failed before the first one is closed."""
+    house = House()
+    house.add(n=1, tolerate_interruption_s=0.5, countdown_s=2.0)
+    await house.earn()
+    assert isinstance(house.lease, FakeLease)
+    async with house.running():
+        await house.pass_(3)
+        house.lease.remaining = 3.0
+        house.go_bad()
+        await house.pass_(150)
+        house.go_bad(fingerprint="worse")
+        await house.pass_(12)
+        house.lease.remaining = 1e9
+        await house.pass_(20)
+        found = {entry.blamed.fingerprint: entry for entry in await house.incidents()}
+    assert found["bad"].reason is CloseReason.SUPERSEDED
+    assert found["worse"].stage is Stage.HELD  # recorded and told, though not blamed: it failed before its rollout
+    assert "before the rollout began" in str(found["worse"].decision)
+    assert house.writes == []
 
 
 async def test_p7_somebody_who_goes_back_by_hand_ends_the_response() -> None:

@@ -1,7 +1,6 @@
 """P20: a notice that fails or hangs never blocks, delays or repeats a rollback; "sent" is recorded only after sending.
 
-Mutations tried, each fails here: the delivery awaited in `Outbox.tick`; one back-off shared by all channels; a channel that
-gave up taking the notice from the others; `sent_at` recorded before `deliver`.
+Mutations tried, each fails here: the delivery awaited in `Outbox.tick`; one back-off shared by all channels.
 """
 
 from __future__ import annotations

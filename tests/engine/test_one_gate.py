@@ -1,7 +1,7 @@
 """P1: every change of the outside passes one gate, and what the gate closes on is recorded with its reason.
 
-Mutations tried, each fails here: `_decide` storing an intent without looking at `decision.outcome`; `blocked_by_simulation`
-answering False; `_tracked` answering True at once (the wrong release is then blamed).
+Mutations tried, each fails here: a write decided on the stage instead of the gate's outcome (`Response._decide`);
+`machine.blocked_by_simulation` answering False.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """P2, P8: a plan of several steps passes the gate before each; a pause between two stops it and calls a person.
 
-Mutations tried, each fails here: `_held` without the mixed state; `Intended` clearing the countdown (ten seconds pass
-between two steps); the plan of the second step made anew.
+Mutations tried, each fails here: `_held` calling nobody for a mixed state; `_intended` clearing the countdown (ten seconds
+pass between two steps).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """P17: a new configuration is built whole before the old one is let go, and a bad one changes nothing.
 
-Mutations tried, each fails here: `_reload` swapping before it built; `_change` not comparing `config`; `_bind_at_once`
-without the stricter mode, or without the removal; `Supervisor.remove` of the response left out of `Daemon.remove`.
+Mutations tried, each fails here: `_change` not comparing `config`; `_bind_at_once` without the stricter mode, or without the
+removal; `Response.under_way` true while held.
 """
 
 from __future__ import annotations

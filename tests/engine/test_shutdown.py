@@ -1,7 +1,7 @@
 """P23: a shutdown finishes or reaches a recorded safe point within its time; never a new act after SIGTERM.
 
-Mutations tried, each fails here: `Supervisor.run` ending its loops by itself (a write that was sent is then cut off);
-`Gatherer.may_write` without `shutting_down`; `_end` not awaiting `response.writing`.
+Mutations tried, each fails here: `Supervisor.run` ending its loops by itself (a write that was sent is then cut off); `_end`
+not awaiting `response.writing`; the gate not told of the shutdown.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ async def test_p23_sigterm_at_every_step_boundary_begins_nothing_new_and_the_nex
     house.store.after_write = None
     late = [write for write in house.world.writes if write.at - house.started > terminated[0]]
     assert late == []
+    intents = [intent for found in await house.incidents() for intent in found.intents]
+    assert [intent for intent in intents if intent.stored_at - house.started > terminated[0]] == []
     async with house.running():
         incident = await house.closed()
     assert (incident.reason, house.writes) == (CloseReason.RECOVERED, [("bad", "good")]), await house.story()
@@ -68,6 +70,25 @@ async def test_p23_a_write_that_was_sent_comes_back_and_is_recorded() -> None:
     async with house.running():
         incident = await house.closed()
     assert (incident.reason, house.writes) == (CloseReason.RECOVERED, [("bad", "good")])
+
+
+async def test_p23_while_one_write_is_awaited_no_other_target_begins_one() -> None:
+    house = House()
+    for name, countdown in (("a", 0.0), ("b", 4.0)):
+        house.add(name, countdown_s=countdown)
+        await house.earn(name)
+    house.targets["a"].unit.fail_next_write(WriteFault.APPLIED_NO_ANSWER)
+    async with house.running():
+        await house.pass_(3)
+        house.go_bad("a")
+        house.go_bad("b")
+        await house.until(lambda: house.writes)
+        begun = house.clock.monotonic()
+    assert house.clock.monotonic() - begun > 8
+    assert house.writes == [("bad", "good")]
+    other = await house.incident("b")
+    assert other.intents == ()
+    assert any("shutting down" in entry.sentence for entry in other.entries)
 
 
 async def test_p23_a_write_that_never_comes_back_does_not_keep_the_process() -> None:

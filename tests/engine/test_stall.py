@@ -1,6 +1,6 @@
 """P13: after our own stall and after a start, old samples do not count.
 
-Mutations tried, each fails here: `Poller._watch_ourselves` without its `rearm`; `Board.put` without its `rearm`.
+Mutations tried, each fails here: `Poller._watch_ourselves` without its `rearm`; the credit of `_credit_due` without its cap.
 """
 
 from __future__ import annotations

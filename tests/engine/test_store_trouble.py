@@ -1,7 +1,7 @@
 """P11 and P21: without the state store no new act, loudly; without the place for reports the rollback happens all the same.
 
-Mutations tried, each fails here: `Documents.change` swallowing StoreUnavailable; `Outbox._serve` delivering again what was
-delivered; `Outbox.owe` dropping what cannot be stored; `documents.bounded` without its timeout.
+Mutations tried, each fails here: `Outbox._serve` delivering again what was delivered; `Outbox.owe` dropping what cannot be
+stored; `documents.bounded` without its timeout.
 """
 
 from __future__ import annotations

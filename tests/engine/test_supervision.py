@@ -1,7 +1,7 @@
 """P18: a hung loop is started anew three times and then given up, loudly; liveness is the progress of what matters.
 
 Mutations tried, each fails here: `Loop.silent_s` by the beat alone; `_start` marking the beat (a hung engine is then never
-seen by liveness); `Board.look` without the signals that are gone; `_guard` without its last line.
+seen by liveness); `Board.look` without the signals that are gone; restarts never forgiven.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ async def test_p18_a_hung_poller_is_restarted_three_times_then_blind_while_the_o
         web = house.control.status()["targets"][1]
         assert (web["state"], web["late_polls"]) == ("healthy", 0)
         assert house.control.health()["live"]
-        assert house.control.status()["targets"][0]["state"] == "blind"
+        row = house.control.status()["targets"][0]
+        assert row["state"] == "blind"
+        assert "its loop was given up" in row["sentence"]
         assert len(house.told("blind")) == 1
         assert ["poll api/probe was given up" in notice.body for notice in house.told("gone")] == [True]
         hung.let_go.set()

@@ -1,6 +1,6 @@
 """P14: when most independent groups, or our reference probe, fail at once, we suspect ourselves and hold everything.
 
-Mutations tried, each fails here: `Gatherer.suspicion` counting targets instead of groups, or answering no.
+Mutations tried, each fails here: `Gatherer.suspicion` counting targets instead of groups, or not handed to the gate.
 """
 
 from __future__ import annotations

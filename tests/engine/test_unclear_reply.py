@@ -1,7 +1,7 @@
 """P9: an ambiguous reply is resolved by reading the target, not by trying again blindly.
 
 Mutations tried, each fails here: `_settle` believing "not issued" at once (a request that is still on its way then lands
-beside a second one); `_answered` treating UNKNOWN as a lost precondition.
+beside a second one); an unread target taken for "not issued"; UNKNOWN taken for a lost precondition.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """P12: what could not be found out never leads to a rollback; it is told once, after its own limit.
 
-Mutations tried, each fails here: a poll's timeout answered with `Counts(good=0, bad=1)`; `_say_blind_target` without its limit.
+Mutations tried, each fails here: a poll's timeout answered with `Counts(good=0, bad=1)`; blindness told without its limit.
 """
 
 from __future__ import annotations

@@ -26,6 +26,8 @@ from tests.benchmarks.judgement.rollouts import FAULTY_ROLLOUTS, HEALTHY_ROLLOUT
 RATES, ROLLOUT_RATES = (0.1, 1.0, 10.0), (1.0, 20.0)
 PERIODS = (1.0, 2.0, 10.0, 15.0, 30.0)
 SEED = "report-2"
+SIZES = (("healthy", 30, 5000), ("faults", 20, 400), ("rollouts", 20, 5000), ("periods", 10, 1000))
+"""Traces a cell in the short and in the long form."""
 
 
 def cells(healthy: int, faults: int, rollouts: int, periods: int) -> list[tuple[Cell, int]]:
@@ -45,12 +47,19 @@ def main() -> None:
     parser.add_argument("--long", action="store_true", help="5000 traces a healthy family and rate: hours")
     parser.add_argument("--results", type=Path, help="file of results, to go on after an interruption")
     parser.add_argument("--seed", default=SEED)
+    for name, short, long in SIZES:
+        parser.add_argument(
+            f"--{name}", type=int, help=f"traces a cell: {short} in the short form, {long} in the long one"
+        )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     chosen = parser.parse_args()
     began = time.monotonic()
-    wanted = cells(5000, 400, 5000, 1000) if chosen.long else cells(30, 20, 20, 10)
+    sizes = [getattr(chosen, name) or (long if chosen.long else short) for name, short, long in SIZES]
+    wanted = cells(*sizes)
     found = gathered(run(wanted, chosen.seed, chosen.results, chosen.jobs))
-    print(f"## judgement: {'long' if chosen.long else 'short'} form, seed {chosen.seed}")
+    print(
+        f"## judgement: traces a cell {dict(zip([name for name, *_ in SIZES], sizes, strict=True))}, seed {chosen.seed}"
+    )
     print_healthy(found)
     print_faults(found)
     print_scores(found)

@@ -87,11 +87,12 @@ def print_scores(found: Found) -> None:
             if cell.family in ("reference", "blip2") and cell.poll_s == 5
             for o in rules.get(rule, [])
         ]
-        rows = {
-            (cell.family, cell.rps): statistics.median(delays(rules[rule]))
+        seen = {
+            (cell.family, cell.rps): delays(rules[rule])
             for cell, rules in found.items()
             if not cell.healthy and rules.get(rule) and cell.poll_s == 5
         }
+        rows = {row: statistics.median(found_at) for row, found_at in seen.items() if found_at}
         logs = [math.log(rows[row] / bound) for row, bound in BOUNDS.items() if row in rows]
         harm = [
             SEVERITY[family] * delay

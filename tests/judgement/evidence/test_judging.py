@@ -94,4 +94,4 @@ def test_state_a_signal_stays_within_its_budget_after_a_whole_watch():
             judge.update(bins)
         seen: set[int] = set()
         size_of(judge.terms, seen)
-        assert size_of(judge.state, seen) / 3 <= 3072
+        assert size_of(judge.state, seen) / 3 <= 2048

@@ -121,6 +121,13 @@ def test_the_rollouts_own_gap_of_a_minute_is_waited_for():
     assert fires_at(new_engine(), [*gap, *[{**poll(50), "ready": (3, 3)}] * 60]) is None
 
 
+def test_a_gap_in_which_a_minority_is_ready_and_fails_is_waited_for_as_well():
+    """One of four is up and refuses most users for a minute, until the others are ready."""
+    gap = [{**poll(50, 0.9), "ready": (1, 4)}] * 14
+    assert fires_at(new_engine(), [*gap, *[{**poll(50), "ready": (4, 4)}] * 60]) is None
+    assert fires_at(new_engine(), [{**poll(50, 0.9), "ready": (1, 4)}] * 60) is not None
+
+
 def test_nothing_ready_for_longer_rolls_back_at_its_limit():
     judge = new_engine()
     assert fires_at(judge, [{**poll(50, 1.0), "ready": (0, 3)}] * 60) == 15

@@ -84,14 +84,21 @@ def test_unknown_never_moves_evidence(shares, silence):
     assert judge.evidence <= before
 
 
-@given(st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.01, 0.1, 1.0]), min_size=2, max_size=150))
-@settings(max_examples=40)
-def test_shown_evidence_never_rises_on_good_samples_and_stays_between_nothing_and_all(shares):
-    judge, before = new_engine(), 0.0
+@given(
+    st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.01, 0.1, 1.0]), min_size=2, max_size=150),
+    st.sampled_from([5, 50, 500]),
+    st.integers(0, 2**16),
+)
+@example([0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0] * 6, 50, 1)
+@settings(max_examples=60)
+def test_shown_evidence_never_rises_on_good_samples_and_stays_between_nothing_and_all(shares, requests, seed):
+    """Also while some signals say nothing: what they showed before must not weigh more for it."""
+    judge, before, rng = new_engine(), 0.0, random.Random(seed)
     for share in shares:
-        judge.update(poll(50, share))
+        bins = {name: pair if rng.random() > 0.3 else None for name, pair in poll(requests, share).items()}
+        judge.update(bins)
         assert 0.0 <= judge.evidence <= 1.0
-        if not share:
+        if not any(pair and pair[1] for pair in bins.values()):
             assert judge.evidence <= before or judge.why
         before = judge.evidence
 

@@ -141,6 +141,7 @@ def test_a_sample_that_comes_again_counts_once():
     again, _ = watch([rule()], [samples * 3 for samples in trace for _ in range(3)])
     assert once[-1].health is again[-1].health is not Health.FAILING
     assert by_name(again[-1])["errors"].progress == pytest.approx(by_name(once[-1])["errors"].progress)
+    assert by_name(again[-1])["errors"].events == by_name(once[-1])["errors"].events == 300
 
 
 def test_unknown_never_moves_it_and_is_blind_after_its_limit():

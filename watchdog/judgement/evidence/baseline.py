@@ -36,11 +36,12 @@ LEAST_DELIVERIES = 10
 
 @record
 class Baseline:
-    """What is tolerated of one signal, and why."""
+    """What is tolerated of one signal, and why. `per_s` = usual events a second, 0 where nothing is known."""
 
     rate: float
     degraded: bool
     events: int
+    per_s: float
     sentence: str
 
 
@@ -56,7 +57,11 @@ def tolerated_rate(minutes: Sequence[Pair], kind: Kind, knobs: Knobs) -> Baselin
         rate = max(rate, upper(recent_bad, recent_events, risk))
     rate = min(rate, MOST)
     return Baseline(
-        rate=rate, degraded=degraded, events=events, sentence=_sentence(rate, bad, events, degraded=degraded)
+        rate=rate,
+        degraded=degraded,
+        events=events,
+        per_s=events / (MINUTE_S * len(kept)) if kept else 0.0,
+        sentence=_sentence(rate, bad, events, degraded=degraded),
     )
 
 

@@ -19,8 +19,14 @@ ALTERNATIVES = 6
 BURST_S = 15.0
 """Seconds of evidence that one bin may bring after a pause, where the promise allows as much."""
 
-SLOWER = 0.35
-"""Alternatives below "unacceptable" take 1 + this times as long: weak evidence outlives the good time between two interruptions."""
+DOWN, PARTIAL, WEAK = 0.94, 1.15, 1.35
+"""Times "tolerated interruption and two polls" that alternatives take: those of a service mostly down, of a partial outage
+(two of them may follow each other closely), and weak ones, whose evidence outlives the good time between interruptions."""
+
+MOSTLY_DOWN = 0.3
+
+WASHED, WASHED_S = 8.0, 60.0
+"""Alternatives below "unacceptable" are weak unless the usual traffic, when good, takes so many nats from them in so long."""
 
 MIXED = 3.0
 """While old and new pods serve and requests cannot be told apart, alternatives below "unacceptable" take so many times as long."""
@@ -72,7 +78,10 @@ def terms_of(
         knobs=knobs,
         poll_s=poll_s,
         kinds=dict(kinds),
-        ladders={name: ladder_of(baselines[name].rate, kind, knobs, poll_s) for name, kind in kinds.items()},
+        ladders={
+            name: ladder_of(baselines[name].rate, kind, knobs, poll_s, baselines[name].per_s)
+            for name, kind in kinds.items()
+        },
         every_s={name: (every_s or {}).get(name, poll_s) for name in kinds},
         need=-math.log(knobs.expert.false_alarm_bound),
         probes=tuple(name for name, kind in kinds.items() if kind is Kind.PROBE),
@@ -80,27 +89,37 @@ def terms_of(
     )
 
 
-def ladder_of(tolerated: float, kind: Kind, knobs: Knobs, poll_s: float) -> Ladder:
-    """Alternatives from twice the tolerated rate to 95 %, in equal ratios."""
+def ladder_of(tolerated: float, kind: Kind, knobs: Knobs, poll_s: float, per_s: float = 0.0) -> Ladder:
+    """Alternatives from twice the tolerated rate to 95 %, in equal ratios. `per_s` = usual events a second."""
     lowest = min(2 * tolerated, (tolerated + 1) / 2)
     highest = max(0.95, (1 + 3 * lowest) / 4)
     last = ALTERNATIVES - 1
     rates = tuple(math.exp(math.log(lowest) + math.log(highest / lowest) * k / last) for k in range(ALTERNATIVES))
     unacceptable = knobs.ceiling(kind)
-    slowness = [1.0 if rate >= unacceptable else 1 + SLOWER for rate in rates]
-    mixed = [MIXED if rate < unacceptable else slow for rate, slow in zip(rates, slowness, strict=True)]
-    fastest = knobs.tolerate_interruption_s + 2 * poll_s
-    bursts = tuple(_burst(fastest * slow, knobs.tolerate_interruption_s, poll_s) for slow in slowness)
+    good = tuple(math.log((1 - rate) / (1 - tolerated)) for rate in rates)
+    quick = [rate >= unacceptable or per_s * WASHED_S * -lose >= WASHED for rate, lose in zip(rates, good, strict=True)]
+    tolerated_s = knobs.tolerate_interruption_s
+    fastest = tolerated_s + 2 * poll_s
+    lasts = [max(tolerated_s, fastest * _slowness(rate, at_once)) for rate, at_once in zip(rates, quick, strict=True)]
+    mixed = [fastest * MIXED if rate < unacceptable else each for rate, each in zip(rates, lasts, strict=True)]
+    bursts = tuple(_burst(each, tolerated_s, poll_s) for each in lasts)
     return Ladder(
         tolerated=tolerated,
         unacceptable=unacceptable,
         rates=rates,
         bad=tuple(math.log(rate / tolerated) for rate in rates),
-        good=tuple(math.log((1 - rate) / (1 - tolerated)) for rate in rates),
-        fill=tuple(fastest * slow + burst - poll_s for slow, burst in zip(slowness, bursts, strict=True)),
-        fill_mixed=tuple(fastest * slow + burst - poll_s for slow, burst in zip(mixed, bursts, strict=True)),
+        good=good,
+        fill=tuple(each + burst - poll_s for each, burst in zip(lasts, bursts, strict=True)),
+        fill_mixed=tuple(each + burst - poll_s for each, burst in zip(mixed, bursts, strict=True)),
         burst=bursts,
     )
+
+
+def _slowness(rate: float, quick: bool) -> float:  # noqa: FBT001 - a private step of ladder_of
+    """Times the tolerated interruption and two polls that this alternative takes."""
+    if not quick:
+        return WEAK
+    return PARTIAL if rate < MOSTLY_DOWN else DOWN
 
 
 def _burst(lasts_s: float, tolerated_s: float, poll_s: float) -> float:
