@@ -43,9 +43,19 @@ async def _no_leaked_tasks(request: pytest.FixtureRequest) -> AsyncIterator[None
     before = asyncio.all_tasks()
     yield
     gc.collect()
-    leaked = [task for task in asyncio.all_tasks() - before if task is not asyncio.current_task() and not task.done()]
+    leaked = _left(before)
+    for _ in range(50):  # what is ending already may end
+        if not leaked:
+            break
+        await asyncio.sleep(0.02)
+        leaked = _left(before)
     names = [task.get_name() for task in leaked]
     for task in leaked:
         task.cancel()
     await asyncio.gather(*leaked, return_exceptions=True)
     assert names == [], "tasks left running"
+
+
+def _left(before: set[asyncio.Task[object]]) -> list[asyncio.Task[object]]:
+    current = asyncio.current_task()
+    return [task for task in asyncio.all_tasks() - before if task is not current and not task.done()]

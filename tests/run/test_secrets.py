@@ -71,7 +71,9 @@ def test_secrets_show_nowhere_in_the_whole_story(start: Start, shop: Shop, place
     shop.deploy("bad")
     daemon.wait(lambda: [one for one in daemon.incidents() if one["stage"] == "closed"], "the rollback", within=120)
     assert shop.release == "three"
-    report = (daemon.folder / "incidents" / daemon.incidents()[0]["id"] / "report.md").read_text()
+    path = daemon.folder / "incidents" / daemon.incidents()[0]["id"] / "report.md"
+    daemon.wait(path.exists, "the report")
+    report = path.read_text()
     assert f"{shop.home}/appctl rollback bad three" in report, "what is no secret stays readable"
 
     shop.break_platform("cannot log in with {DEPLOY_PASSWORD}".replace("{DEPLOY_PASSWORD}", PASSWORD))
