@@ -116,4 +116,7 @@ def _probe(control: Control, what: str) -> web.Response:
 
 
 def _runner(application: web.Application) -> web.AppRunner:
-    return web.AppRunner(application, access_log=None, keepalive_timeout=SILENT_S, shutdown_timeout=STOP_S)
+    # No lingering: a body that did not arrive in time is not waited for once more before the connection closes.
+    return web.AppRunner(
+        application, access_log=None, keepalive_timeout=SILENT_S, shutdown_timeout=STOP_S, lingering_time=0.0
+    )

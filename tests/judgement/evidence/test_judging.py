@@ -75,6 +75,22 @@ def test_sums_of_a_minute_do_not_fire_on_one_interruption_and_do_on_lasting_erro
     assert 5 * number - 120 <= 240
 
 
+@pytest.mark.parametrize("every_s", [30, 60])
+@pytest.mark.parametrize("split", [1, 3, 5])
+def test_one_interruption_that_two_neighbouring_sums_share_never_fires(every_s, split):
+    """30 s in which everything fails, so many polls of it before the end of a sum and the others after it; then a few more errors."""
+    every = every_s // 5
+    history = {"probe": [(1, 0)] * 720, "err": [(50 * every, 0) if n % every == 0 else (0, 0) for n in range(720)]}
+    down = [False] * (10 * every - split) + [True] * 6 + [False] * (10 * every)
+    polls, bad = [], 0
+    for number, is_down in enumerate(down, start=1):
+        bad += 50 if is_down else 0
+        whole = number % every == 0
+        polls.append({"probe": (1, int(is_down)), "err": (50 * every, bad) if whole else None})
+        bad = 1 if whole else bad
+    assert fires_at(engine(history, 5), polls) is None
+
+
 def test_one_poll_is_a_pure_step_and_the_same_trace_gives_the_same_answer():
     trace = HEALTHY["reference"](random.Random(3), 10.0, 5.0)
     one, other = engine(trace.history, 5), engine(trace.history, 5)

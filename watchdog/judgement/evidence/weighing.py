@@ -38,8 +38,9 @@ JUST_NOW_S = 15.0
 """Requests of this time say whether users are fine while probes fail."""
 
 LEAST_REQUESTS = 10
-LUMP_S, SPREAD_LUMP_S = 24.0, 42.0
-"""Seconds of evidence that one sum may bring: it can hide one interruption, unless probes failed too far apart for one."""
+LUMP, SPREAD_LUMP = 0.48, 0.84
+"""Share of the fastest alternative's filling that one sum may bring: a sum can hide an interruption, and two neighbours can
+share one; unless probes failed too far apart for one interruption."""
 
 SPREAD_FAILURES = 3
 LEAST_BAD_REQUESTS = 4
@@ -157,12 +158,12 @@ def _bins(
             at = look.ends.get(name, look.at)
             since = at - before.latest[name][0] if name in before.latest else math.inf
             covers = look.covers.get(name) or min(since, terms.every_s[name])
-            burst = _lump(terms, memory, at, covers) if covers > terms.burst_s else None
+            burst = _lump(terms, memory, name, at, covers) if covers > terms.burst_s else None
             bins[name] = Bin(counts=counts, at=at, level=comparison.rate(name), burst=burst, mixed=mixed)
     return bins
 
 
-def _lump(terms: Terms, memory: Memory, at: float, covers: float) -> float | None:
+def _lump(terms: Terms, memory: Memory, name: str, at: float, covers: float) -> float | None:
     """Seconds of evidence one sum may bring; None where it cannot hide a whole interruption.
 
     What it covers is said by the source, else the rhythm of the history: a gap in telemetry is not a sum.
@@ -171,7 +172,7 @@ def _lump(terms: Terms, memory: Memory, at: float, covers: float) -> float | Non
         return None
     failed = [moment for moment in memory.probe_failures if moment > at - 2 * covers]
     spread = len(failed) >= SPREAD_FAILURES and failed[-1] - failed[0] > terms.fill_s
-    return min(covers, SPREAD_LUMP_S if spread else LUMP_S)
+    return min(covers, (SPREAD_LUMP if spread else LUMP) * min(terms.ladders[name].fill))
 
 
 def _unexplained(terms: Terms, known: Pods, look: Look) -> Mapping[str, Pair]:
