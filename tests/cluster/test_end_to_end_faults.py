@@ -38,7 +38,8 @@ def test_without_the_right_to_patch_doctor_says_so_and_the_daemon_calls_a_person
     shop.release(BAD)
     incident = shop.wait_closed("refused")
     assert incident["needs_human"]
-    assert (shop.writes(), {e["responseStatus"]["code"] for e in shop.requests()}) == ([], {403})
+    refused = shop.requests(rehearsals=True)
+    assert (shop.writes(), {event["responseStatus"]["code"] for event in refused}) == ([], {403})
     polls = daemon.target(NAME)["polls"]
     daemon.wait(lambda: daemon.target(NAME)["polls"] > polls, "the next poll", within=5)
     assert shop.image() == BAD

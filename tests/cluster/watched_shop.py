@@ -183,12 +183,12 @@ class Shop:
         """The images of its pods."""
         return {pod["spec"]["containers"][0]["image"] for pod in pods_of(self.admin, self.namespace, name)}
 
-    def requests(self) -> list[Manifest]:
-        """Audit events of every request of the daemon in the namespace that asked for a change, oldest first."""
+    def requests(self, *, rehearsals: bool = False) -> list[Manifest]:
+        """Audit events of every request of the daemon in the namespace that asked for a change (or for its dry run)."""
         return [
             event
             for event in self.plane.audit_events(user=self.user, namespace=self.namespace)
-            if event["verb"] in CHANGES and "dryRun" not in event["requestURI"]
+            if event["verb"] in CHANGES and ("dryRun" in event["requestURI"]) == rehearsals
         ]
 
     def writes(self, name: str | None = None) -> list[str]:

@@ -216,6 +216,17 @@ def test_restarts_of_the_new_pods_fire_and_all_signals_say_so():
     assert "3 of 3 new pods restarted" in seen[-1].sentence
 
 
+def test_restarts_from_before_the_watch_do_not_count_and_later_ones_do():
+    """After a resume or a rollback the pods are still there with all the restarts they ever had."""
+    plain = rule()
+    before = tuple(pod(name, restarts=7, started=at(-900)) for name in "abc")
+    known = context(instances=before, wanted=3, ready=3)
+    _, state = watch([plain], [everything(5)], known)
+    assert not state.rules[0].weighed.fires
+    later = context(instances=tuple(pod(one.name, restarts=9, started=at(-900)) for one in before), wanted=3, ready=3)
+    assert watch([plain], [everything(10)], later, state)[0][-1].health is Health.FAILING
+
+
 def test_it_fires_by_restarts_also_when_no_sample_comes():
     known = context(instances=tuple(pod(name, ready=False, restarts=2) for name in "abc"), wanted=3)
     plain = rule()

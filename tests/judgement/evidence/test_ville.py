@@ -18,7 +18,7 @@ from watchdog.judgement.evidence.knobs import Kind, Knobs
 from watchdog.judgement.evidence.terms import ALTERNATIVES, ladder_of
 from watchdog.testing.judging import engine
 
-UNLIMITED = 1e12
+UNLIMITED = (1e12,) * ALTERNATIVES
 
 
 def ever_reaches(rng: random.Random, alpha: float, share: float, kind: Kind, events: int) -> bool:

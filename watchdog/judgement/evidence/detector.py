@@ -85,7 +85,7 @@ def bet(
     need: float,
     watch_s: float,
     level: float | None = None,
-    burst: float | None = None,
+    burst: Floats | None = None,
     mixed: bool = False,
 ) -> Stream:
     """The stream after (events, bad) that speak of the time up to `at`.
@@ -101,7 +101,7 @@ def bet(
         wins, losses = _against(ladder.rates, level)
     weight = start_weight(stream.last, at, watch_s)
     evidence, floor, since = _started(stream, weight)
-    most = ladder.burst if burst is None else (burst,) * len(ladder.rates)
+    most = ladder.burst if burst is None else burst
     saved = _refilled(stream.saved, most, max(0.0, at - stream.last))
     if bad:
         gains = [bad * win + (events - bad) * lose for win, lose in zip(wins, losses, strict=True)]

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from watchdog.judgement.evidence.baseline import Pair
-from watchdog.judgement.evidence.detector import NOTHING, Stream, bet, fresh_stream, held, log_sum, start_weight
+from watchdog.judgement.evidence.detector import NOTHING, Floats, Stream, bet, fresh_stream, held, log_sum, start_weight
 from watchdog.judgement.evidence.terms import ALTERNATIVES, Terms
 from watchdog.model import record
 
@@ -56,7 +56,7 @@ class Bin:
     counts: Pair
     at: float
     level: float | None = None
-    burst: float | None = None
+    burst: Floats | None = None
     mixed: bool = False
 
 

@@ -56,13 +56,20 @@ def counts_of(sample: Sample, limits: Mapping[str, float]) -> Pair | None:
     return None
 
 
-def looks_of(found: Sequence[Heard], context: Context, origin: Instant, now: Instant) -> list[Look]:
-    """One look for each end of event time; without samples one that says how the pods are."""
+def restarts_before(context: Context, origin: Instant) -> dict[str, int]:
+    """Restarts of pods that were there before the watch began: they say nothing of it."""
+    return {one.name: one.restarts for one in context.instances if one.started is not None and one.started < origin}
+
+
+def looks_of(
+    found: Sequence[Heard], context: Context, origin: Instant, now: Instant, before: Mapping[str, int]
+) -> list[Look]:
+    """One look for each end of event time; without samples one that says how the pods are. `before` = restarts not to count."""
     by_end: dict[Instant, list[Heard]] = {}
     for one in found:
         by_end.setdefault(one.sample.end, []).append(one)
-    looks = [_look(group, context, origin, end) for end, group in by_end.items()]
-    return looks or [_look([], context, origin, now)]
+    looks = [_look(group, context, origin, end, before) for end, group in by_end.items()]
+    return looks or [_look([], context, origin, now, before)]
 
 
 def control_fails(context: Context) -> str:
@@ -71,7 +78,9 @@ def control_fails(context: Context) -> str:
     return f"{', '.join(bad)}, not deployed, fails too" if bad else ""
 
 
-def _look(group: Sequence[Heard], context: Context, origin: Instant, moment: Instant) -> Look:
+def _look(
+    group: Sequence[Heard], context: Context, origin: Instant, moment: Instant, before: Mapping[str, int]
+) -> Look:
     whole: dict[str, Pair] = {}
     old: dict[str, Pair] = {}
     by_pod: dict[str, dict[str, Pair]] = {}
@@ -86,7 +95,13 @@ def _look(group: Sequence[Heard], context: Context, origin: Instant, moment: Ins
             pod[sample.signal] = _plus(pod.get(sample.signal), one.counts)
         whole[sample.signal] = _plus(whole.get(sample.signal), one.counts)
         covers[sample.signal] = sample.end - sample.start
-    instances = [one for one in context.instances if one.release is not None]
+    pods = tuple(
+        _pod(
+            one, by_pod.get(one.name, {}), context, moment - _since(one, origin), one.restarts - before.get(one.name, 0)
+        )
+        for one in context.instances
+        if one.release is not None
+    )
     return Look(
         at=moment - origin,
         counts=whole,
@@ -94,21 +109,24 @@ def _look(group: Sequence[Heard], context: Context, origin: Instant, moment: Ins
         old=old or None,
         held=control_fails(context),
         ready=(context.ready, context.wanted) if context.wanted else None,
-        pods=tuple(_pod(one, by_pod, context, origin, moment) for one in instances) if instances else None,
+        pods=pods or None,
     )
 
 
+def _since(instance: Instance, origin: Instant) -> Instant:
+    return instance.ready_since or instance.started or origin
+
+
 def _pod(
-    instance: Instance, by_pod: Mapping[str, Mapping[str, Pair]], context: Context, origin: Instant, moment: Instant
+    instance: Instance, counts: Mapping[str, Pair], context: Context, ready_for_s: float, restarts: int
 ) -> PodLook:
-    since = instance.ready_since or instance.started or origin
     return PodLook(
         name=instance.name,
         new=instance.release == context.release,
         ready=instance.ready and not instance.terminating,
-        ready_for_s=moment - since if instance.ready else None,
-        restarts=instance.restarts,
-        counts=by_pod.get(instance.name, {}),
+        ready_for_s=ready_for_s if instance.ready else None,
+        restarts=restarts,
+        counts=counts,
     )
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from watchdog.judgement.evidence.baseline import Pair, tolerated_rate
 from watchdog.judgement.evidence.detector import log_sum
 from watchdog.judgement.evidence.groups import Group, way
-from watchdog.judgement.evidence.intaking import Ends, counts_of, heard, looks_of
+from watchdog.judgement.evidence.intaking import Ends, counts_of, heard, looks_of, restarts_before
 from watchdog.judgement.evidence.knobs import Kind, Knobs
 from watchdog.judgement.evidence.look import Look
 from watchdog.judgement.evidence.memory import SHOWN_S
@@ -68,6 +68,8 @@ class EvidenceState:
     first_bad: Instant | None = None
     trend: tuple[tuple[float, float], ...] = ()
     held: str = ""
+    restarts: Mapping[str, int] | None = None
+    """Restarts of pods when the watch first saw them, where they are older than the watch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +116,11 @@ class EvidenceRule:
         state = self._moved_on(state, context, now)
         mine = [one for one in samples if one.signal in self.kinds and one.end > state.origin]
         found, ends = heard(mine, state.ends, self.limits)
-        state = replace(state, ends=ends, watched=self._remembered(state, mine, context))
+        known = restarts_before(context, state.origin) if state.restarts is None else state.restarts
+        state = replace(state, ends=ends, watched=self._remembered(state, mine, context), restarts=known)
         if not found and not context.instances and not context.wanted:
             return state
-        for look in looks_of(found, context, state.origin, now):
+        for look in looks_of(found, context, state.origin, now, known):
             state = self._after(state, look)
         return self._fired_or_recovered(state, context, now)
 
@@ -188,7 +191,7 @@ class EvidenceRule:
         origin = max(one.data or state.origin for one in state.watched.values())
         fresh = begin(state.terms, origin - state.origin)
         fresh = replace(fresh, memory=state.weighed.memory)
-        again = weigh(state.terms, fresh, looks_of([], context, state.origin, now)[0])
+        again = weigh(state.terms, fresh, looks_of([], context, state.origin, now, state.restarts or {})[0])
         if again.fires:  # what is counted, restarts say, still stands
             return state
         watched = {name: replace(one, shown=0.0, first_bad=None) for name, one in state.watched.items()}

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from watchdog.judgement.evidence.baseline import Pair
 from watchdog.judgement.evidence.comparison import Comparison, compared
+from watchdog.judgement.evidence.detector import Floats
 from watchdog.judgement.evidence.groups import (
     NEW_SHARE,
     SERVICE_SHARE,
@@ -39,8 +40,8 @@ JUST_NOW_S = 15.0
 
 LEAST_REQUESTS = 10
 LUMP, SPREAD_LUMP = 0.48, 0.84
-"""Share of the fastest alternative's filling that one sum may bring: a sum can hide an interruption, and two neighbours can
-share one; unless probes failed too far apart for one interruption."""
+"""Share of the fastest alternative's filling that one sum may bring: it can hide an interruption, and two neighbours can share one, so two of
+them must not fill it; more where probes failed too far apart for one interruption."""
 
 SPREAD_FAILURES = 3
 LEAST_BAD_REQUESTS = 4
@@ -163,7 +164,7 @@ def _bins(
     return bins
 
 
-def _lump(terms: Terms, memory: Memory, name: str, at: float, covers: float) -> float | None:
+def _lump(terms: Terms, memory: Memory, name: str, at: float, covers: float) -> Floats | None:
     """Seconds of evidence one sum may bring; None where it cannot hide a whole interruption.
 
     What it covers is said by the source, else the rhythm of the history: a gap in telemetry is not a sum.
@@ -172,7 +173,8 @@ def _lump(terms: Terms, memory: Memory, name: str, at: float, covers: float) -> 
         return None
     failed = [moment for moment in memory.probe_failures if moment > at - 2 * covers]
     spread = len(failed) >= SPREAD_FAILURES and failed[-1] - failed[0] > terms.fill_s
-    return min(covers, (SPREAD_LUMP if spread else LUMP) * min(terms.ladders[name].fill))
+    fills = terms.ladders[name].fill
+    return (min(covers, (SPREAD_LUMP if spread else LUMP) * min(fills)),) * len(fills)
 
 
 def _unexplained(terms: Terms, known: Pods, look: Look) -> Mapping[str, Pair]:
