@@ -25,7 +25,7 @@ from tests.benchmarks.judgement.rollouts import FAULTY_ROLLOUTS, HEALTHY_ROLLOUT
 
 RATES, ROLLOUT_RATES = (0.1, 1.0, 10.0), (1.0, 20.0)
 PERIODS = (1.0, 2.0, 10.0, 15.0, 30.0)
-SEED = "report-3"
+SEED = "report-4"
 SIZES = (("healthy", 30, 5000), ("faults", 20, 400), ("rollouts", 20, 5000), ("periods", 10, 1000))
 """Traces a cell in the short and in the long form."""
 
