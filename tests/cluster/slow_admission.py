@@ -1,7 +1,7 @@
 """An admission webhook that takes its time: the wide open moment between a write that was sent and its answer.
 
-The API server asks it before it stores a change of one user to a workload of one namespace. Each change waits there until
-`let_go`, or for `delay` seconds. Real clusters have such webhooks, and a daemon can die while one thinks.
+The API server asks it before it stores a change of one user to a workload of one namespace; dry runs pass by. Each change
+waits there until `let_go`, or for `delay` seconds. Real clusters have such webhooks, and a daemon can die while one thinks.
 """
 
 from __future__ import annotations
@@ -104,7 +104,10 @@ def _configuration(name: str, namespace: str, user: str, url: str, bundle: str) 
             {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["deployments"]}
         ],
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
-        "matchConditions": [{"name": "user", "expression": f"request.userInfo.username == '{user}'"}],
+        "matchConditions": [
+            {"name": "user", "expression": f"request.userInfo.username == '{user}'"},
+            {"name": "no-dry-run", "expression": "!(has(request.dryRun) && request.dryRun)"},
+        ],
         "failurePolicy": "Ignore",
         "sideEffects": "None",
         "timeoutSeconds": _TIMEOUT_S,

@@ -105,6 +105,7 @@ def test_killed_between_the_write_and_its_answer_it_reads_what_became_of_it(shop
     with slow_admission(shop.admin, shop.namespace, shop.folder, delay=10) as admission:
         shop.release(BAD)
         assert admission.asked.wait(20), daemon.describe()
+        shop.wait_stage("intended")
         if answered:
             admission.let_go()
             wait_until(lambda: shop.image() == GOOD, "the write to be stored", within=5, every=0.0)
@@ -124,6 +125,7 @@ def test_sigterm_lets_a_write_that_was_sent_come_back_and_the_next_start_ends_it
     with slow_admission(shop.admin, shop.namespace, shop.folder, delay=3) as admission:
         shop.release(BAD)
         assert admission.asked.wait(20), daemon.describe()
+        shop.wait_stage("intended")
         assert daemon.stop(within=25) == 0
     assert (shop.image(), shop.writes()) == (GOOD, ONCE)
     daemon.start()

@@ -191,6 +191,11 @@ class Shop:
             if event["verb"] in CHANGES and ("dryRun" in event["requestURI"]) == rehearsals
         ]
 
+    def dry_runs(self) -> list[Manifest]:
+        """Audit events of its requests that changed nothing because they said so."""
+        events = self.plane.audit_events(user=self.user, namespace=self.namespace)
+        return [event for event in events if event["verb"] in CHANGES and "dryRun=All" in event["requestURI"]]
+
     def writes(self, name: str | None = None) -> list[str]:
         """What the daemon has changed, one line each: ``patch deployments/bookstore``; refused requests change nothing."""
         done = [event for event in self.requests() if event.get("responseStatus", {}).get("code", 0) < 300]
