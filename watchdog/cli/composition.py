@@ -28,7 +28,7 @@ from watchdog.engine.daemon import Daemon, Setup
 from watchdog.incidents.directory import DirectoryFiles
 from watchdog.incidents.recorder import IncidentRecorder
 from watchdog.judgement.rule import Rule
-from watchdog.judgement.threshold import Above, Consecutive, KOfN
+from watchdog.judgement.threshold import Above, Consecutive, KOfN, default_rule
 from watchdog.platforms.command import CommandPlatform, Commands, CommandWriter
 from watchdog.ports import Channel, Clock, EvidenceSource, Platform, Signal, Store
 from watchdog.redaction import Redactor
@@ -192,7 +192,9 @@ def rule_of(entry: access.ConfiguredSignal) -> Rule:
         )
     if isinstance(rule, access.Consecutive):
         return Consecutive(signal=entry.name, n=rule.failed, recover=rule.recover)
-    return KOfN(signal=entry.name, failed=rule.failed, of=rule.of, tolerant=rule.tolerant)
+    if rule.tolerant:  # nothing written down: the rule that judgement has for that, numbers and all
+        return default_rule(entry.name)
+    return KOfN(signal=entry.name, failed=rule.failed, of=rule.of)
 
 
 def _check(entry: access.ConfiguredSignal) -> HttpCheck:

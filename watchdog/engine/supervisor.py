@@ -159,7 +159,7 @@ class Supervisor:
             async with asyncio.timeout(CHECK_S):
                 await stop.wait()
         except TimeoutError:
-            pass
+            pass  # the usual case: nobody asked us to stop, and the loops are looked at
         self._tick = self._clock.monotonic()
         self.lag = max(0.0, self._tick - before - CHECK_S)
 

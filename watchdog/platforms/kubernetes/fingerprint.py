@@ -54,16 +54,6 @@ def exact(template: JsonObject) -> str:
     return _digest({**template, "metadata": metadata, "$patch": None})
 
 
-def code_fingerprint(template: JsonObject) -> str:
-    """SHA-256 of images, environment and commands alone: for reports, "the same code with other resources"."""
-    fields = ("name", "image", "command", "args", "env", "envFrom")
-    code = {
-        kind: [{key: container[key] for key in fields if key in container} for container in _list(template, kind)]
-        for kind in ("initContainers", "containers")
-    }
-    return _digest(code)
-
-
 def images_of(template: JsonObject) -> Mapping[str, str]:
     """Container name to image, init containers included."""
     return {

@@ -171,7 +171,7 @@ async def _close(process: asyncio.subprocess.Process) -> None:
         async with asyncio.timeout(CLOSE_S):
             await process.wait()
     except TimeoutError:
-        pass
+        pass  # it had its time: the group is ended below
     finally:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
