@@ -109,13 +109,34 @@ def test_old_pods_that_are_well_or_absent_do_not(control):
     assert blame(replace(FACTS, old_instances=live(control))).to_blame is True
 
 
-def test_most_of_the_others_failing_takes_the_blame_away_and_one_of_them_does_not():
-    well = [other(f"t{n}", Health.HEALTHY) for n in range(3)]
-    ill = [other(f"f{n}", Health.FAILING) for n in range(3)]
-    assert blame(replace(FACTS, siblings=(*well, *ill))).to_blame is False
-    assert blame(replace(FACTS, siblings=(*well, ill[0]))).to_blame is True
-    assert blame(replace(FACTS, siblings=(*well, *ill[:2]))).to_blame is True
-    assert blame(replace(FACTS, siblings=(ill[0],))).to_blame is True
+WELL = tuple(other(f"t{n}", Health.HEALTHY) for n in range(3))
+ILL_BEFORE = tuple(other(f"f{n}", Health.FAILING, first_bad=90) for n in range(3))
+
+
+def test_most_of_the_others_failing_since_before_the_rollout_takes_the_blame_away_and_one_of_them_does_not():
+    assert blame(replace(FACTS, siblings=(*WELL, *ILL_BEFORE))).to_blame is False
+    assert blame(replace(FACTS, siblings=(*WELL, ILL_BEFORE[0]))).to_blame is True
+    assert blame(replace(FACTS, siblings=(*WELL, *ILL_BEFORE[:2]))).to_blame is True
+    assert blame(replace(FACTS, siblings=(ILL_BEFORE[0],))).to_blame is True
+
+
+def test_others_that_began_to_fail_after_the_rollout_may_be_its_victims_so_nobody_can_tell():
+    after = tuple(other(f"f{n}", Health.FAILING, first_bad=115) for n in range(3))
+    found = blame(replace(FACTS, siblings=(*WELL, *after)))
+    assert found.to_blame is None
+    assert "as cause or as consequence: f0, f1, f2" in found.sentence
+
+
+def test_others_that_have_failed_for_ages_say_nothing_about_this_release():
+    chronic = tuple(replace(one, first_bad=at(100 - 601)) for one in ILL_BEFORE)
+    assert blame(replace(FACTS, siblings=(*WELL, *chronic))).to_blame is True
+
+
+def test_others_that_cannot_be_seen_are_neither_well_nor_ill():
+    unseen = tuple(other(f"b{n}", health) for n, health in enumerate([Health.BLIND, Health.INCONCLUSIVE] * 2))
+    assert blame(replace(FACTS, siblings=(*unseen, *ILL_BEFORE[:2]))).to_blame is False
+    (term,) = (term for term in blame(replace(FACTS, siblings=unseen)).terms if term.name == "siblings")
+    assert not term.counts
 
 
 def test_against_outweighs_unknown_and_every_term_is_shown():

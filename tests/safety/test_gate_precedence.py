@@ -27,7 +27,19 @@ from tests.safety.passing import (
     state,
     verdict,
 )
-from watchdog.model import DataSafety, Effect, Finding, Grade, Health, Instant, Mode, Outcome, Owner, Ownership
+from watchdog.model import (
+    DataSafety,
+    Decision,
+    Effect,
+    Finding,
+    Grade,
+    Health,
+    Instant,
+    Mode,
+    Outcome,
+    Owner,
+    Ownership,
+)
 from watchdog.safety.facts import BlameView, GateFacts, HazardView, Leadership, PausesRead, SelfSuspicion
 from watchdog.safety.gate import CHECKS, pass_gate
 
@@ -223,7 +235,10 @@ def oracle(world: dict[str, Any]) -> tuple[set[tuple[str, str]], set[tuple[str, 
     return stands, answered
 
 
-def ladder(outcomes: set[str]) -> str:
+def ladder(stands: set[tuple[str, str]]) -> str:
+    outcomes = {outcome for check, outcome in stands if check != "countdown"}
+    if not outcomes and stands:
+        return "hold"
     if "recovered_unaided" in outcomes:
         return "recovered_unaided"
     if "blind" in outcomes:
@@ -247,9 +262,9 @@ def test_the_gate_agrees_with_the_slow_oracle(world: dict[str, Any]) -> None:
     }
     assert objecting == stands
     assert {(check.name, check.outcome.value) for check in decision.checks if check.overridden_by} == answered
-    assert decision.outcome.value == ladder({outcome for _, outcome in stands})
+    assert decision.outcome.value == ladder(stands)
     simulated = {"mode", "first_start", "pause"}
-    assert decision.would.value == ladder({outcome for check, outcome in stands if check not in simulated})
+    assert decision.would.value == ladder({(check, outcome) for check, outcome in stands if check not in simulated})
     assert set(decision.asking) == {check for check, outcome in stands if outcome == "ask"}
     assert [check.name for check in decision.checks] == NAMES
 
@@ -278,10 +293,22 @@ def test_one_more_objection_never_leads_nearer_to_a_write(
 ) -> None:
     calm = {**world, knob: next(iter(KNOBS[knob]))}
     worse = {**world, knob: data.draw(st.sampled_from(list(KNOBS[knob])))}
-    order = ["recovered_unaided", "blind", "escalate", "hold", "ask", "roll_back"]
-    before = pass_gate(build(calm), NOW).outcome.value
-    after = pass_gate(build(worse), NOW).outcome.value
+    order = ["recovered_unaided", "blind", "escalate", "hold", "ask", "countdown", "roll_back"]
+    before, after = (_rank(pass_gate(build(one), NOW)) for one in (calm, worse))
     if (
         worse["good"] == calm["good"]
     ):  # without a good release no approval counts, which may turn an ask into another ask
         assert order.index(after) <= order.index(before)
+
+
+def _rank(decision: Decision) -> str:
+    left = [check.name for check in decision.checks if check.effect is not Effect.PASS and not check.overridden_by]
+    return "countdown" if left == ["countdown"] else decision.outcome.value
+
+
+def test_a_standing_question_is_said_instead_of_the_countdown_behind_it() -> None:
+    facts = replace(passing(), policy=policy(mode=Mode.ASK), countdown_until=None, countdown_started=False)
+    decision = pass_gate(facts, NOW)
+    assert decision.outcome is Outcome.ASK
+    assert "waiting for a person's yes" in decision.sentence
+    assert "countdown" not in decision.sentence

@@ -29,6 +29,8 @@ from watchdog.model import (
     Ownership,
     Plan,
     Release,
+    TargetPolicy,
+    TargetVerdict,
     UnitRecord,
     WorkloadState,
 )
@@ -294,10 +296,20 @@ class Gatherer:
                 controls=context.controls,
                 expected_controls=(*policy.control, *policy.depends_on),
                 old_instances=live,
+                siblings=self._siblings(policy, now),
             )
         )
         shared = any(term.counts and term.blames is False and term.name not in _OWN_TERMS for term in found.terms)
         return BlameView(to_blame=found.to_blame, sentence=found.sentence, hazard="C" if shared else "")
+
+    def _siblings(self, policy: TargetPolicy, now: Instant) -> tuple[TargetVerdict, ...]:
+        """Verdicts of the targets that were not released lately and are not known to hang together with this one."""
+        kin = {policy.target, *policy.control, *policy.depends_on}
+        return tuple(
+            seen.verdict
+            for name, seen in self.board.seen.items()
+            if seen.verdict is not None and name not in kin and not _kin(seen, policy) and _settled(seen, now)
+        )
 
     async def _hazards(self, seen: Seen, incident: Incident, good: Release | None) -> tuple[HazardView, ...]:
         if good is None:
@@ -341,6 +353,22 @@ def _platform(seen: Seen) -> Platform:
     if seen.watch.platform is None:
         raise Unavailable("the target has no platform")
     return seen.watch.platform
+
+
+def _kin(seen: Seen, policy: TargetPolicy) -> bool:
+    """Of the same group, or known to depend on the target: its failure may be the consequence."""
+    other = seen.watch.policy
+    same_group = bool(policy.group) and other.group == policy.group
+    return same_group or policy.target in (*other.control, *other.depends_on)
+
+
+def _settled(seen: Seen, now: Instant) -> bool:
+    """No release of its own explains how it is: it has none, or the one that runs is past its bake time."""
+    if seen.watch.platform is None:
+        return True
+    if seen.state is None or seen.record is None or seen.state.in_progress:
+        return False
+    return not ledger.in_bake(seen.record, seen.state.release.fingerprint, now, seen.watch.policy)[0]
 
 
 def _find(history: Sequence[Release], fingerprint: str) -> Release | None:

@@ -17,6 +17,8 @@ from watchdog.model import Breach, Health, Instant, SignalVerdict, TargetVerdict
 SIBLINGS_SHARE = 0.5
 SIBLINGS_LEAST = 2
 """So many other targets, and at least half of them, must fail before that speaks against the release."""
+SIBLINGS_WITHIN_S = 600.0
+"""What began longer than this before the rollout is a chronic failure and says nothing about the present one."""
 
 
 @record
@@ -38,7 +40,7 @@ class BlameFacts:
 
     `signals` are the target's signal verdicts (a chronic failure beside a new one is then told apart). `expected_controls`
     names all `control:` and `depends_on` targets, so that one without a verdict in `controls` is unknown. `siblings` are
-    verdicts of targets that were *not* released lately and do not depend on this one. `start_uncertain_s` is by how much
+    verdicts of targets that were *not* released lately and are not known to depend on this one. `start_uncertain_s` is by how much
     the start of the rollout may have been noticed too late (the interval of our reads); 0 when the platform says it.
     """
 
@@ -130,7 +132,7 @@ def _control(name: str, verdict: TargetVerdict | None, breach: Breach) -> Term:
     if verdict is None:
         return Term(name=label, blames=None, sentence=f"{name} has not been judged yet")
     if verdict.health is Health.FAILING:
-        since = verdict.at if verdict.first_bad is None else verdict.first_bad
+        since = _since(verdict)
         order = "first" if since <= breach.first_bad else "later"
         sentence = f"{name}, which was not released, fails as well (since {clock(since)}, it began {order})"
         return Term(name=label, blames=False, sentence=sentence)
@@ -140,14 +142,24 @@ def _control(name: str, verdict: TargetVerdict | None, breach: Breach) -> Term:
 
 
 def _siblings(facts: BlameFacts) -> Term:
-    """Others that were not released: many of them failing means that something shared is broken."""
-    failing = [verdict.target for verdict in facts.siblings if verdict.health is Health.FAILING]
-    total = len(facts.siblings)
-    if not total:
-        return Term(name="siblings", blames=None, sentence="no other targets to compare with", counts=False)
-    many = len(failing) >= SIBLINGS_LEAST and len(failing) >= SIBLINGS_SHARE * total
-    if many:
-        sentence = f"{len(failing)} of {count(total, 'other target')} fail as well: {', '.join(failing[:5])}"
-        return Term(name="siblings", blames=False, sentence=sentence)
-    sentence = f"{len(failing)} of {count(total, 'other target')} fail"
-    return Term(name="siblings", blames=True, sentence=sentence)
+    """Others that were not released: many of them failing means that something shared is broken.
+
+    Only what began before the rollout cannot be this release's doing: targets may depend on this one without saying so.
+    """
+    name, known = "siblings", [one for one in facts.siblings if one.health in (Health.HEALTHY, Health.FAILING)]
+    if not known:
+        return Term(name=name, blames=None, sentence="no other targets to compare with", counts=False)
+    began = facts.breach.first_bad if facts.rollout_started is None else facts.rollout_started
+    failing = [one for one in known if one.health is Health.FAILING and _since(one) >= began - SIBLINGS_WITHIN_S]
+    sentence = f"{len(failing)} of {count(len(known), 'other target')} fail"
+    if len(failing) < SIBLINGS_LEAST or len(failing) < SIBLINGS_SHARE * len(known):
+        return Term(name=name, blames=True, sentence=sentence)
+    named = ", ".join(one.target for one in failing[:5])
+    before = sum(_since(one) < began for one in failing)
+    if before >= SIBLINGS_LEAST:
+        return Term(name=name, blames=False, sentence=f"{sentence} as well, since before the rollout: {named}")
+    return Term(name=name, blames=None, sentence=f"{sentence} as well, as cause or as consequence: {named}")
+
+
+def _since(verdict: TargetVerdict) -> Instant:
+    return verdict.at if verdict.first_bad is None else verdict.first_bad

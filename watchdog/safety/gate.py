@@ -56,23 +56,30 @@ _VERBS = {
 
 
 def pass_gate(facts: GateFacts, now: Instant, checks: Sequence[tuple[str, CheckFunction]] = CHECKS) -> Decision:
-    """Run every check and decide. Precedence: recovered, blind, escalate, hold, ask, roll back.
+    """Run every check and decide. Precedence: recovered, blind, escalate, hold, ask, countdown, roll back.
 
     `checks` differs from `CHECKS` only where a test proves that each guard carries weight.
     """
     results = tuple(answered(check(facts, now), facts, now) for _, check in checks)
-    outcome = strongest(check.outcome for check in results if objects(check))
+    decisive = _decisive(results)
+    outcome = strongest(check.outcome for check in decisive)
     return Decision(
         at=now,
         target=facts.policy.target,
         outcome=outcome,
-        would=strongest(check.outcome for check in results if objects(check) and check.name not in SIMULATED),
+        would=strongest(check.outcome for check in _decisive([one for one in results if one.name not in SIMULATED])),
         checks=results,
         sentence=_sentence(facts, results, outcome),
         from_release=facts.blamed.fingerprint,
         to_release=facts.good.fingerprint if facts.good is not None else "",
         asking=tuple(check.name for check in results if objects(check) and check.outcome is Outcome.ASK),
     )
+
+
+def _decisive(results: Sequence[Check]) -> tuple[Check, ...]:
+    """The checks that object. A countdown is no objection beside another one: it comes after all else, or never."""
+    objecting = [check for check in results if objects(check)]
+    return tuple(check for check in objecting if check.name != "countdown") or tuple(objecting)
 
 
 def _sentence(facts: GateFacts, results: Sequence[Check], outcome: Outcome) -> str:
@@ -82,7 +89,8 @@ def _sentence(facts: GateFacts, results: Sequence[Check], outcome: Outcome) -> s
         answers = [check.name for check in results if check.effect is not Effect.PASS]
         said = f" ({', '.join(answers)} answered by a person)" if answers else ""
         return f"{target}: rolling back from {facts.blamed.label} to {to}; all {len(results)} checks pass{said}"
-    decisive = [check for check in results if objects(check) and check.outcome is outcome]
-    others = sum(objects(check) for check in results) - 1
+    standing = _decisive(results)
+    decisive = [check for check in standing if check.outcome is outcome]
+    others = len(standing) - 1
     more = f" (and {others} more)" if others else ""
     return f"{target}: {_VERBS[outcome]}: {decisive[0].sentence}{more}"
