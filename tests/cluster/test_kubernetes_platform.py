@@ -474,3 +474,34 @@ async def test_a_missing_config_map_is_found_before_the_write(rig: Rig, kubectl:
     kubectl("delete", "configmap", "settings")
     (finding,) = await rig.platform.preflight(good)
     assert (finding.blocks, finding.sentence) == (True, "ConfigMap settings, which the release needs, does not exist")
+
+
+def apply_server_side(kubectl: Kubectl, image: str) -> str:
+    """As a pipeline of people does that owns its fields. Raises what kubectl says of a conflict."""
+    manifest = deployment()
+    manifest["spec"]["template"]["spec"]["containers"][0]["image"] = image
+    return kubectl("apply", "--server-side", "--field-manager=ci", "-f", "-", stdin=json.dumps(manifest))
+
+
+@pytest.mark.asyncio
+async def test_after_a_rollback_the_next_server_side_apply_of_the_fix_finds_no_conflict(
+    rig: Rig, admin: KubeApi, namespace: str, kubectl: Kubectl
+) -> None:
+    apply_server_side(kubectl, "bookstore:1.0")
+    wait_rolled_out(kubectl)
+    apply_server_side(kubectl, "bookstore:2.0-sick")
+    wait_rolled_out(kubectl)
+    plan = await rig.plan()
+    await rig.issued(rig.intent(plan))
+    with pytest.raises(AssertionError, match='conflict with "watchdog"'):
+        apply_server_side(kubectl, "bookstore:3.0")
+    handed = rig.intent(plan, step=1, name="intent-2")
+    await rig.rehearsed(handed.step)
+    await rig.issued(handed)
+    assert await rig.platform.resolve(handed) is Resolution.ISSUED
+    await rig.confirmed(handed)
+    live = admin.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/{NAME}")
+    assert {entry["manager"] for entry in live["metadata"]["managedFields"]} >= {"ci"}
+    assert live["metadata"]["annotations"]["rollback-watchdog.dev/rollback-id"] == "intent-1"
+    apply_server_side(kubectl, "bookstore:3.0")
+    wait_rolled_out(kubectl)

@@ -577,6 +577,56 @@ def test_a_full_quota_blocks_a_rollout_that_may_not_remove_pods_first(hard, used
     assert [finding.blocks for finding in findings] == found
 
 
+SCALERS = "autoscaling/v2"
+
+
+def scaled_by(shop: Shop, *, of: str = NAME) -> None:
+    shop.server.served[SCALERS] = ["horizontalpodautoscalers"]
+    spec = {"scaleTargetRef": {"kind": "Deployment", "name": of}, "minReplicas": 3, "maxReplicas": 20}
+    manifest = {"metadata": {"name": "hpa", "namespace": NS}, "spec": spec}
+    shop.server.apply("horizontalpodautoscalers", manifest, SCALERS)
+
+
+def twelve_pods_then(shop: Shop, left: int) -> None:
+    """Twelve pods of the good release, then the bad one, of which somebody leaves so many."""
+    shop.begin("web:1", replicas=12)
+    (old,) = shop.server.all("replicasets", NS)
+    note = {"deployment.kubernetes.io/desired-replicas": "12"}
+    shop.server.edit("replicasets", NS, old["metadata"]["name"], lambda d: d["metadata"]["annotations"].update(note))
+    shop.release("web:bad")
+    shop.edit(lambda d: d["spec"].update(replicas=left))
+
+
+@pytest.mark.asyncio
+async def test_too_few_pods_left_by_an_autoscaler_is_a_question_before_the_rollback(shop):
+    twelve_pods_then(shop, 3)
+    scaled_by(shop)
+    (finding,) = await shop.platform.preflight(await shop.good())
+    assert (finding.name, finding.unknown, finding.blocks) == ("autoscaler", True, False)
+    assert "had 12 pods when it was replaced, and autoscaler hpa has left 3 (minimum 3)" in finding.sentence
+    assert "kubectl patch hpa hpa" in finding.sentence
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("how", ["enough pods", "another workload", "long ago", "no autoscaler"])
+async def test_a_floor_is_no_question_where_nothing_speaks_for_it(shop, how):
+    twelve_pods_then(shop, 6 if how == "enough pods" else 3)
+    if how != "no autoscaler":
+        scaled_by(shop, of="other" if how == "another workload" else NAME)
+    if how == "long ago":
+        shop.clock.step(2 * 3600)
+    assert await shop.platform.preflight(await shop.good()) == ()
+
+
+@pytest.mark.asyncio
+async def test_autoscalers_that_may_not_be_read_are_said_and_that_asks_nobody(shop):
+    twelve_pods_then(shop, 3)
+    scaled_by(shop)
+    shop.server.denied.add(("list", "horizontalpodautoscalers"))
+    (finding,) = await shop.platform.preflight(await shop.good())
+    assert ("not checked" in finding.sentence, finding.unknown, finding.blocks) == (True, False, False)
+
+
 # -- evidence --------------------------------------------------------------------------------------------------------
 
 

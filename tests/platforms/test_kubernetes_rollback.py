@@ -806,3 +806,61 @@ async def test_a_write_that_is_forbidden_was_refused_and_everything_is_json(shop
     outcome = await shop.execute(shop.intent(plan))
     assert outcome.issue is Issue.REFUSED
     assert "forbidden" in outcome.sentence
+
+
+# -- who deploys by server-side apply (section 1.3) ------------------------------------------------------------------
+
+
+def applied_server_side(shop: Shop) -> None:
+    """A good and a bad release by ``kubectl apply --server-side --field-manager ci``, and a scaler of its own."""
+    shop.begin("web:1")
+    shop.release("web:bad")
+    entries = [
+        {"manager": "ci", "operation": "Apply", "fieldsV1": {"f:spec": {"f:template": {}}}},
+        {"manager": "watchdog", "operation": "Update", "subresource": "status", "fieldsV1": {"f:status": {}}},
+    ]
+    shop.edit(lambda d: d["metadata"].update(managedFields=entries))
+
+
+def managers(shop: Shop) -> list[tuple[str, str]]:
+    return [(entry["manager"], entry.get("subresource", "")) for entry in shop.live()["metadata"]["managedFields"]]
+
+
+@pytest.mark.asyncio
+async def test_where_people_apply_server_side_our_fields_are_handed_back_so_that_the_fix_finds_no_conflict(shop):
+    applied_server_side(shop)
+    plan = await shop.plan_back()
+    restore, hand_back = plan.steps
+    assert (restore.courtesy, hand_back.courtesy) == (False, True)
+    assert "next server-side apply by ci finds no conflict" in plan.words
+    assert (await shop.execute(shop.intent(plan))).issue is Issue.ISSUED
+    assert ("watchdog", "") in managers(shop)
+    template_before = shop.live()["spec"]["template"]
+    intent = shop.intent(plan, step=1)
+    assert (await shop.writer.rehearse(hand_back, deadline_s=DEADLINE_S)).issue is Issue.ISSUED
+    assert await shop.platform.resolve(intent) is Resolution.NOT_ISSUED
+    assert (await shop.execute(intent)).issue is Issue.ISSUED
+    assert managers(shop) == [("ci", ""), ("watchdog", "status")]
+    assert shop.live()["spec"]["template"] == template_before
+    assert await shop.platform.resolve(intent) is Resolution.ISSUED
+    assert (await shop.platform.confirm(intent)).progress is Progress.OBSERVED
+
+
+@pytest.mark.asyncio
+async def test_handing_back_loses_against_whoever_writes_in_between_and_never_follows_another_template(shop):
+    applied_server_side(shop)
+    plan = await shop.plan_back()
+    await shop.execute(shop.intent(plan))
+    shop.server.before.append(("PATCH", lambda: shop.edit(lambda d: d["metadata"]["annotations"].update(team="books"))))
+    assert (await shop.execute(shop.intent(plan, step=1))).issue is Issue.PRECONDITION_FAILED
+    assert ("watchdog", "") in managers(shop)
+    shop.release("web:3")
+    late = shop.intent(plan, step=1)
+    assert (await shop.execute(late)).issue is Issue.PRECONDITION_FAILED
+    assert await shop.platform.resolve(late) is Resolution.SUPERSEDED
+
+
+@pytest.mark.asyncio
+async def test_where_nobody_applies_server_side_one_write_is_all(shop):
+    good_restarted_bad(shop)
+    assert [step.courtesy for step in (await shop.plan_back()).steps] == [False]

@@ -297,6 +297,51 @@ def test_a_pause_between_two_steps_stops_and_calls_a_person_with_the_mixed_state
     assert run(paused, decided(GO, TWO)).stage is Stage.CAPTURED
 
 
+COURTESY = replace(PLAN, steps=(STEP, replace(STEP, name="hand-back", words="hand fields back", courtesy=True)))
+
+
+def written_but_for_a_courtesy() -> Incident:
+    half = run(start(), decided(COUNTING, COURTESY), Captured(evidence=EVIDENCE), decided(GO, COURTESY))
+    return run(half, Intended(intent=intent(), decision=GO), ISSUED)
+
+
+def left_out(incident: Incident) -> None:
+    assert (incident.stage, incident.step, incident.needs_human) == (Stage.ISSUED, 2, False)
+    (skipped,) = [entry.sentence for entry in incident.entries if entry.kind == "skipped"]
+    assert skipped.startswith("left out: hand fields back")
+    assert run(incident, OBSERVED_OUTSIDE, RECOVERED).reason is CloseReason.RECOVERED
+
+
+def test_a_courtesy_is_written_like_every_step_when_nothing_objects() -> None:
+    half = written_but_for_a_courtesy()
+    assert (half.stage, half.step) == (Stage.CAPTURED, 1)
+    second = Intended(intent=intent(COURTESY.steps[1], 2), decision=GO)
+    assert run(half, decided(GO, COURTESY), second, ISSUED).stage is Stage.ISSUED
+
+
+@pytest.mark.parametrize("objection", ["pause", "breach_stands", "leadership"])
+def test_a_courtesy_that_may_not_be_written_is_left_out_and_calls_nobody(objection: str) -> None:
+    closed = decided(decision(Outcome.HOLD, no(objection)), COURTESY)
+    left_out(run(written_but_for_a_courtesy(), closed))
+
+
+def test_a_courtesy_that_is_refused_or_lost_too_often_is_left_out() -> None:
+    half = written_but_for_a_courtesy()
+    refused = StepOutcome(issue=Issue.REFUSED, sentence="forbidden")
+    left_out(run(half, Rehearsed(outcome=refused)))
+    second = Intended(intent=intent(COURTESY.steps[1], 2), decision=GO)
+    left_out(run(half, second, Answered(outcome=refused)))
+    for number in range(2, 2 + ATTEMPTS):
+        assert half.stage is Stage.CAPTURED
+        half = run(half, Intended(intent=intent(COURTESY.steps[1], number), decision=GO), LOST)
+    left_out(half)
+
+
+def test_what_is_written_but_for_a_courtesy_cannot_be_cancelled() -> None:
+    with pytest.raises(IllegalTransition, match="already written"):
+        run(written_but_for_a_courtesy(), Cancelled(who="ann", why="late"))
+
+
 def test_not_recovered_calls_a_person_once() -> None:
     incident = run(start(), *WHOLE[:-1], Verified(reason=CloseReason.NOT_RECOVERED, sentence="still failing"))
     assert incident.needs_human

@@ -14,13 +14,17 @@ from watchdog.model.unit import UnitRef
 
 @record
 class Step:
-    """One conditional write. `words` is for people; `request` the exact body or argv; `precondition` what must hold."""
+    """One conditional write. `words` is for people; `request` the exact body or argv; `precondition` what must hold.
+
+    A `courtesy` leaves the rollback whole when it is left out: it is skipped, and said, where another step would stop.
+    """
 
     name: str
     unit: UnitRef
     words: str
     precondition: str
     request: JsonObject = field(default_factory=dict)
+    courtesy: bool = False
 
 
 @record

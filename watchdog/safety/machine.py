@@ -349,6 +349,8 @@ def _follow(was: Incident, incident: Incident, event: Decided, now: Instant) -> 
     left = objections(decision, simulate=simulated)
     if not left:
         return _ready(incident, now)
+    if _only_courtesies(incident):
+        return _skip(incident, decision.sentence, now)
     if left == ("countdown",):
         return _count_down(incident, event, now)
     leads = strongest(check.outcome for check in decision.checks if check.name in left and check.name != "countdown")
@@ -361,6 +363,20 @@ def _follow(was: Incident, incident: Incident, event: Decided, now: Instant) -> 
     if simulated:
         return _close(incident, now, CloseReason.WOULD_HAVE, wording.would_have_asked(incident))
     return _asked(was, incident, event, now)
+
+
+def _only_courtesies(incident: Incident) -> bool:
+    """The rollback itself is written; what is left of the plan may be left out."""
+    left = incident.plan.steps[incident.step :] if incident.plan else ()
+    return incident.step > 0 and bool(left) and all(step.courtesy for step in left)
+
+
+def _skip(incident: Incident, reason: str, now: Instant) -> Incident:
+    """Leave out the courtesies that are left, and say so: on to the confirmation of what was written."""
+    steps = incident.plan.steps if incident.plan else ()
+    for step in steps[incident.step :]:
+        incident = _note(incident, now, "skipped", f"left out: {step.words}: {reason}")
+    return replace(incident, stage=Stage.ISSUED, step=len(steps), issued_at=incident.issued_at or now)
 
 
 def _asked(was: Incident, incident: Incident, event: Decided, now: Instant) -> Incident:
@@ -429,6 +445,8 @@ def rehearsal_of(incident: Incident) -> str:
 def _rehearsed(incident: Incident, event: Rehearsed, now: Instant) -> Incident:
     issue, sentence = event.outcome.issue, event.outcome.sentence
     done = _note(replace(incident, rehearsed=rehearsal_of(incident)), now, "rehearsed", f"dry run: {sentence}")
+    if issue is Issue.REFUSED and _only_courtesies(incident):
+        return _skip(done, sentence, now)
     if issue is Issue.REFUSED:
         return _close(done, now, CloseReason.REFUSED, f"the platform refused the dry run: {sentence}", human=True)
     return done
@@ -473,6 +491,8 @@ def _answered(incident: Incident, event: Answered, now: Instant) -> Incident:
     incident = _settle(incident, issue.value, sentence, now)
     if issue is Issue.ISSUED:
         return _issued(_overwrote(incident, event.outcome.overwrote, now), sentence, now)
+    if issue is Issue.REFUSED and _only_courtesies(incident):
+        return _skip(incident, sentence, now)
     if issue is Issue.REFUSED:
         return _close(incident, now, CloseReason.REFUSED, f"the platform refused the write: {sentence}", human=True)
     return _try_again(incident, sentence, now)
@@ -499,6 +519,8 @@ def _try_again(incident: Incident, sentence: str, now: Instant) -> Incident:
     lost = sum(1 for entry in incident.intents if entry.outcome == Issue.PRECONDITION_FAILED.value)
     incident = _note(incident, now, "not_written", f"nothing was written: {sentence}")
     if lost >= ATTEMPTS or len(incident.intents) >= MOST_INTENTS:
+        if _only_courtesies(incident):
+            return _skip(incident, sentence, now)
         lost = len(incident.intents)
         text = f"nothing was written in {lost} tries: {sentence}"
         return _close(incident, now, CloseReason.PRECONDITION_FAILED, text, human=True)
@@ -545,6 +567,8 @@ def _approved(incident: Incident, event: Approved, now: Instant) -> Incident:
 
 
 def _cancelled(incident: Incident, event: Cancelled, now: Instant) -> Incident:
+    if _only_courtesies(incident):
+        raise IllegalTransition("the rollback is already written")
     reason = CloseReason.REFUSED if event.refused else CloseReason.CANCELLED
     why = f": {event.why}" if event.why else ""
     text = f"{event.who} {'refused' if event.refused else 'cancelled'} it{why}; no automatic act on this release"

@@ -22,6 +22,8 @@ from watchdog.platforms.kubernetes.status import deployment_rollout, moment
 
 REVISION = "deployment.kubernetes.io/revision"
 REVISION_HISTORY = "deployment.kubernetes.io/revision-history"
+DESIRED = "deployment.kubernetes.io/desired-replicas"
+"""What the Deployment wanted when the controller last scaled this ReplicaSet."""
 
 
 def _revisions(workload: JsonObject, listed: Sequence[JsonObject], ignore: Sequence[str]) -> tuple[Revision, ...]:
@@ -42,9 +44,14 @@ def _revisions(workload: JsonObject, listed: Sequence[JsonObject], ignore: Seque
                 created=moment(entry["metadata"].get("creationTimestamp")),
                 reused=bool(annotation_of(entry, REVISION_HISTORY)),
                 replicas=int((entry.get("status") or {}).get("replicas") or 0),
+                wanted=_number(annotation_of(entry, DESIRED)),
             )
         )
     return newest_first(found)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
 
 
 def _mark(pod: JsonObject) -> str:

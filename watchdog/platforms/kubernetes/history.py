@@ -35,6 +35,8 @@ class Revision:
     created: Instant | None = None
     reused: bool = False
     replicas: int = 0
+    wanted: int = 0
+    """Pods that the workload wanted when this revision was last scaled; 0 = not kept."""
 
 
 def revision_from(template: JsonObject, ignore: Sequence[str], **fields: Any) -> Revision:

@@ -57,6 +57,9 @@ def required(reader: Reader) -> tuple[Permission, ...]:
         found.append(Permission(verb="get", group="", resource=resource, needed=False, why=why))
     why = "see that the namespace has room for the rollback's extra pods"
     found.append(Permission(verb="list", group="", resource="resourcequotas", needed=False, why=why))
+    why = "see that an autoscaler has left enough pods for the load that comes back"
+    group = "autoscaling"
+    found.append(Permission(verb="list", group=group, resource="horizontalpodautoscalers", needed=False, why=why))
     why = "tell a live Helm release from left-over annotations; else the annotations count"
     found.append(Permission(verb="list", group="", resource="secrets", needed=False, why=why))
     if reader.config.allow_pod_delete:

@@ -15,6 +15,7 @@ from watchdog.model import JsonObject, Plan, Release, Step, UnitRef
 from watchdog.platforms.kubernetes.fingerprint import DOMAIN, HASH_LABELS
 from watchdog.platforms.kubernetes.history import CHANGE_CAUSE
 from watchdog.platforms.kubernetes.owner import claim_on
+from watchdog.platforms.kubernetes.ownership import applied_by, hand_back_step
 from watchdog.platforms.kubernetes.pods import digests_of, is_ready, ordinal_of
 from watchdog.platforms.kubernetes.preflight import pushed_again
 from watchdog.platforms.kubernetes.reading import Reader, Snapshot
@@ -70,13 +71,13 @@ def plan_back(reader: Reader, snapshot: Snapshot, unit: UnitRef, target: Release
         precondition=f"its template is still {snapshot.fingerprint[:12]} and nobody wrote it since it was read",
         request={"method": "PATCH", "path": reader.path, "from": snapshot.fingerprint, "body": body},
     )
-    deletes = _deletes(reader, snapshot, unit, target)
+    steps = (restore, *_deletes(reader, snapshot, unit, target), *_hand_back(reader, snapshot, unit))
     return Plan(
         unit=unit,
         from_release=snapshot.fingerprint,
         to_release=target.fingerprint,
-        steps=(restore, *deletes),
-        words="; then ".join(step.words for step in (restore, *deletes)),
+        steps=steps,
+        words="; then ".join(step.words for step in steps),
         warnings=_warnings(reader, snapshot),
     )
 
@@ -122,6 +123,11 @@ def _deletes(reader: Reader, snapshot: Snapshot, unit: UnitRef, target: Release)
     )
 
 
+def _hand_back(reader: Reader, snapshot: Snapshot, unit: UnitRef) -> tuple[Step, ...]:
+    manager = applied_by(snapshot.workload)
+    return (hand_back_step(reader.label, reader.path, unit, manager),) if manager else ()
+
+
 def _stuck_without_leave(reader: Reader, snapshot: Snapshot, target: Release) -> str:
     broken = deletable(reader, snapshot, target.fingerprint)
     if not broken:
@@ -157,10 +163,6 @@ def _warnings(reader: Reader, snapshot: Snapshot) -> tuple[str, ...]:
     found = []
     if (spec.get("strategy") or {}).get("type") == "Recreate":
         found.append("strategy Recreate: every pod stops before the first good one starts")
-    if any(entry.get("operation") == "Apply" for entry in workload["metadata"].get("managedFields") or []):
-        found.append(
-            "it is deployed by server-side apply: the next apply conflicts with manager watchdog unless forced"
-        )
     if reader.kind is STATEFULSET:
         found.append("volumes and the data in them stay as they are")
         below = [pod for pod in snapshot.pods if ordinal_of(pod) < partition(workload) and not is_ready(pod)]

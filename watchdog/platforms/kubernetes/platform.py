@@ -28,10 +28,11 @@ from watchdog.platforms.kubernetes import owner, permissions, preflight
 from watchdog.platforms.kubernetes.evidence import KubernetesEvidence
 from watchdog.platforms.kubernetes.history import releases_from
 from watchdog.platforms.kubernetes.kinds import KubernetesTarget
+from watchdog.platforms.kubernetes.ownership import HAND_BACK
 from watchdog.platforms.kubernetes.permissions import Permission
 from watchdog.platforms.kubernetes.plans import RESTORE, plan_back
 from watchdog.platforms.kubernetes.reading import Reader, WorkloadMissing
-from watchdog.platforms.kubernetes.resolving import confirm_rollout, resolve_delete, resolve_restore
+from watchdog.platforms.kubernetes.resolving import confirm_rollout, resolve_delete, resolve_hand_back, resolve_restore
 from watchdog.platforms.kubernetes.state import Memory, state_of
 from watchdog.ports import Clock, EvidenceSink, Unavailable
 
@@ -70,7 +71,7 @@ class KubernetesPlatform:
 
     async def preflight(self, target: Release) -> Sequence[Finding]:
         """Whether `target` can still run here. Raises Unavailable."""
-        return await preflight.check_target(self._reader, await self._reader.snapshot(), target)
+        return await preflight.check_target(self._reader, await self._reader.snapshot(), target, self._clock.now())
 
     async def plan(self, state: WorkloadState, target: Release, incident: str) -> Plan:
         """The exact requests from what is live now to `target`. Raises ValueError when there is no road, Unavailable."""
@@ -83,9 +84,10 @@ class KubernetesPlatform:
     async def resolve(self, intent: Intent) -> Resolution:
         """What became of `intent`, by reading; `UNKNOWN` when it cannot be read."""
         try:
-            if intent.step.name == RESTORE:
+            if intent.step.name in (RESTORE, HAND_BACK):
                 workload = await self._reader.workload()
-                return resolve_restore(intent, workload, self._reader.fingerprint(workload))
+                resolve = resolve_restore if intent.step.name == RESTORE else resolve_hand_back
+                return resolve(intent, workload, self._reader.fingerprint(workload))
             return resolve_delete(intent, await self._reader.snapshot())
         except WorkloadMissing:
             return Resolution.GONE

@@ -13,7 +13,8 @@ from typing import Any
 
 from watchdog.clients.kubernetes import NotFound
 from watchdog.clients.kubernetes.client import METADATA_ONLY
-from watchdog.model import Finding, JsonObject, Release, record
+from watchdog.model import Finding, Instant, JsonObject, Release, record
+from watchdog.platforms.kubernetes.autoscaling import check_floor
 from watchdog.platforms.kubernetes.fingerprint import template_of
 from watchdog.platforms.kubernetes.pods import container_statuses, digest_of
 from watchdog.platforms.kubernetes.quota import headroom
@@ -40,7 +41,7 @@ _WORDS = {
 }
 
 
-async def check_target(reader: Reader, snapshot: Snapshot, target: Release) -> tuple[Finding, ...]:
+async def check_target(reader: Reader, snapshot: Snapshot, target: Release, now: Instant) -> tuple[Finding, ...]:
     """Everything that can be seen against going back to `target`. Raises Unavailable only for the live workload."""
     if target.template is None:
         return (Finding(name="template", sentence=f"no template of {target.label} is known any more", blocks=True),)
@@ -51,6 +52,7 @@ async def check_target(reader: Reader, snapshot: Snapshot, target: Release) -> t
         *_layout(snapshot, target),
         *_pushed_again(snapshot, target),
         *await _quota(reader, snapshot, target),
+        *await check_floor(reader, snapshot, target, now),
     )
 
 

@@ -11,6 +11,7 @@ from watchdog.model import Confirmation, Instant, Intent, JsonObject, Progress, 
 from watchdog.platforms.kubernetes.history import annotation_of
 from watchdog.platforms.kubernetes.kinds import Kind
 from watchdog.platforms.kubernetes.owner import writers_of_template
+from watchdog.platforms.kubernetes.ownership import ours
 from watchdog.platforms.kubernetes.plans import RESTORE, ROLLBACK_ID
 from watchdog.platforms.kubernetes.reading import Snapshot
 from watchdog.platforms.kubernetes.state import stuck_reason
@@ -28,6 +29,15 @@ def resolve_restore(intent: Intent, workload: JsonObject, fingerprint: str) -> R
     if fingerprint == intent.to_release:
         return Resolution.DONE_BY_OTHERS
     return Resolution.NOT_ISSUED if fingerprint == intent.from_release else Resolution.OVERTAKEN
+
+
+def resolve_hand_back(intent: Intent, workload: JsonObject, fingerprint: str) -> Resolution:
+    """What became of handing the fields back: our entry is gone, or it is not."""
+    if workload["metadata"]["uid"] != intent.step.unit.uid:
+        return Resolution.GONE
+    if fingerprint != intent.to_release:
+        return Resolution.SUPERSEDED
+    return Resolution.NOT_ISSUED if ours(workload) else Resolution.ISSUED
 
 
 def resolve_delete(intent: Intent, snapshot: Snapshot) -> Resolution:

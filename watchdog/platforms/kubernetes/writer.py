@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from watchdog.clients.kubernetes import (
+    JSON_PATCH,
     STRATEGIC_MERGE,
     ConflictLost,
     Forbidden,
@@ -24,6 +25,7 @@ from watchdog.model import Intent, Issue, JsonObject, Permit, Step, StepOutcome,
 from watchdog.platforms.kubernetes.history import annotation_of
 from watchdog.platforms.kubernetes.kinds import KubernetesTarget
 from watchdog.platforms.kubernetes.owner import claim_on
+from watchdog.platforms.kubernetes.ownership import HAND_BACK, hand_back_patch, ours
 from watchdog.platforms.kubernetes.plans import FENCE, RESTORE, ROLLBACK_ID, deletable
 from watchdog.platforms.kubernetes.reading import Reader, WorkloadMissing
 from watchdog.platforms.kubernetes.status import observed
@@ -39,8 +41,9 @@ SEND_WITHIN_S = 1.0
 class _Ready:
     """A step whose precondition holds: what to send."""
 
-    body: JsonObject | None = None
+    body: JsonObject | list[JsonObject] | None = None
     resource_version: str = ""
+    content_type: str = STRATEGIC_MERGE
 
 
 class KubernetesWriter:
@@ -109,6 +112,8 @@ class KubernetesWriter:
                 return _lost(reason)
             if step.name == RESTORE:
                 return self._prepare_restore(live, step, intent)
+            if step.name == HAND_BACK:
+                return self._prepare_hand_back(live, intent)
             return await self._prepare_delete(live, step, intent)
         except WorkloadMissing as error:
             return _lost(str(error))
@@ -142,6 +147,14 @@ class KubernetesWriter:
             return _lost(reason)
         version = str(live["metadata"]["resourceVersion"])
         return _Ready(body=self._complete(step.request["body"], version, intent), resource_version=version)
+
+    def _prepare_hand_back(self, live: JsonObject, intent: Intent | None) -> _Ready | StepOutcome:
+        if intent and self._reader.fingerprint(live) != intent.to_release:
+            return _lost("its template is not the good one any more")
+        if not ours(live):
+            return StepOutcome(issue=Issue.ISSUED, sentence="no field is held by us: nothing to hand back")
+        version = str(live["metadata"]["resourceVersion"])
+        return _Ready(body=hand_back_patch(live), resource_version=version, content_type=JSON_PATCH)
 
     def _complete(self, body: JsonObject, version: str, intent: Intent | None) -> JsonObject:
         """The planned body at the version just read, with the intent's id as the mark to find it by."""
@@ -180,7 +193,7 @@ class KubernetesWriter:
         try:
             if ready.body is not None:
                 await client.patch(
-                    path, ready.body, content_type=STRATEGIC_MERGE, dry_run=dry_run, timeout_s=deadline_s
+                    path, ready.body, content_type=ready.content_type, dry_run=dry_run, timeout_s=deadline_s
                 )
             else:
                 await client.delete(

@@ -93,7 +93,8 @@ class Objects:
         ]
 
     def _written(self, entries: list[Manifest], manager: str, operation: str) -> list[Manifest]:
-        others = [entry for entry in entries if (entry["manager"], entry["operation"]) != (manager, operation)]
+        me = (manager, operation, "")
+        others = [e for e in entries if (e["manager"], e["operation"], e.get("subresource", "")) != me]
         mine = {
             "manager": manager,
             "operation": operation,
