@@ -70,6 +70,21 @@ def test_a_place_where_no_state_can_be_kept_is_refused_by_name(prepare: Prepare,
     assert "try:" in said
 
 
+def test_a_store_that_cannot_be_opened_yet_keeps_nobody_from_watching_and_is_tried_again(
+    prepare: Prepare, shop: Shop
+) -> None:
+    daemon = prepare(watching(shop))
+    in_the_way = daemon.folder / "state.db"
+    in_the_way.mkdir()
+    daemon.launch()
+    daemon.wait(lambda: daemon.target("shop").get("state") == "healthy", "health of the shop", within=60)
+    assert "the store cannot be used" in daemon.log()
+    assert "unable to open" in daemon.status()["headline"]
+    in_the_way.rmdir()
+    daemon.wait(lambda: daemon.status()["headline"] == "ARMED", "the headline", within=60)
+    assert in_the_way.is_file()
+
+
 def test_a_store_found_empty_only_observes_until_it_is_armed_and_then_acts(start: Start, shop: Shop) -> None:
     daemon = start(watching(shop, first_start="observe"))
     daemon.wait(lambda: daemon.status()["headline"].startswith("OBSERVE"), "the headline", within=60)

@@ -8,6 +8,7 @@ open. Not guaranteed: that the outside answers - `watchdog doctor` asks.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import secrets
 import socket
@@ -30,7 +31,7 @@ from watchdog.incidents.recorder import IncidentRecorder
 from watchdog.judgement.rule import Rule
 from watchdog.judgement.threshold import Above, Consecutive, KOfN, default_rule
 from watchdog.platforms.command import CommandPlatform, Commands, CommandWriter
-from watchdog.ports import Channel, Clock, EvidenceSource, Platform, Signal, Store
+from watchdog.ports import Channel, Clock, EvidenceSource, Platform, Signal, Store, StoreUnavailable
 from watchdog.redaction import Redactor
 from watchdog.redaction.names import is_secret_name
 from watchdog.safety.permits import PermitOffice
@@ -293,7 +294,7 @@ async def assemble(path: Path, environ: Mapping[str, str]) -> Assembly:
     store, lease = _state(loaded, clock)
     try:
         if isinstance(store, SqliteStore):
-            await store.open()
+            await _opened(store)
         setup = await builder.setup(loaded)
     except BaseException:
         await clients.close()
@@ -306,6 +307,19 @@ async def assemble(path: Path, environ: Mapping[str, str]) -> Assembly:
     configuration = Configuration(path, environ, builder, redactor, loaded)
     daemon.rebuild = configuration.rebuild
     return Assembly(daemon, clients, store, configuration, bundles)
+
+
+_NO_SUCH_PLACE = frozenset({errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM})
+"""No folder can be made there: that is a wrong configuration, and no time mends it."""
+
+
+async def _opened(store: SqliteStore) -> None:
+    """A full or read-only disk keeps nobody from watching: the daemon says so at its start, acts not, and tries again."""
+    try:
+        await store.open()
+    except StoreUnavailable as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno in _NO_SUCH_PLACE:
+            raise
 
 
 def _state(loaded: Loaded, clock: Clock) -> tuple[Store, FileLease]:
