@@ -15,7 +15,8 @@ import pytest
 from tests.engine.conftest import Log
 from tests.engine.house import House
 from watchdog.engine.daemon import Daemon, Setup
-from watchdog.model import Budget, CloseReason, Mode, Stage
+from watchdog.model import Budget, CloseReason, Incident, Mode, Stage
+from watchdog.ports import ControlRefused
 from watchdog.testing.channels import RecordingChannel
 from watchdog.testing.platforms import WriteFault
 from watchdog.testing.signals import FakeSignal
@@ -207,6 +208,49 @@ async def test_p17_a_target_removed_after_the_write_is_verified_to_the_end_and_t
         incident = await house.closed()
         await house.until(lambda: not daemon.board.seen)
     assert (incident.reason, house.writes) == (CloseReason.RECOVERED, [("bad", "good")])
+
+
+async def left_behind(house: House, stage: Stage) -> Incident:
+    """An incident that a killed daemon left in that stage."""
+    house.add()
+    house.add("other", platform=False)
+    await house.earn()
+    async with house.running():
+        await house.pass_(3)
+        house.go_bad()
+        incident = await house.when(lambda found: found.stage is stage)
+        house.life.gone.set()
+    return incident
+
+
+async def test_an_open_incident_of_a_target_that_was_removed_meanwhile_is_told_and_can_be_ended() -> None:
+    house = House()
+    incident = await left_behind(house, Stage.COUNTDOWN)
+    del house.targets["api"]
+    async with house.running():
+        await house.until(lambda: house.told("orphan"))
+        (told,) = house.told("orphan")
+        assert "nobody drives it" in told.body
+        assert f"watchdog cancel {incident.id}" in told.body
+        with pytest.raises(ControlRefused, match="asks nothing"):
+            await house.control.approve(incident.id, "ann", "yes")
+        await house.control.cancel(incident.id, "ann", "it is gone")
+        await house.pass_(10)
+    assert (await house.incident()).reason is CloseReason.CANCELLED
+    assert (len(house.told("orphan")), house.writes) == (1, [])
+
+
+async def test_a_rollback_whose_target_was_removed_meanwhile_is_told_and_goes_on_when_it_is_back() -> None:
+    house = House()
+    await left_behind(house, Stage.VERIFYING)
+    api = house.targets.pop("api")
+    async with house.running():
+        await house.until(lambda: house.told("orphan"))
+        assert "was begun and is not verified" in house.told("orphan")[0].body
+        assert "watchdog cancel" not in house.told("orphan")[0].body
+    house.targets["api"] = api
+    async with house.running():
+        assert (await house.closed()).reason is CloseReason.RECOVERED
 
 
 async def test_p17_a_held_response_goes_on_with_the_new_policy() -> None:

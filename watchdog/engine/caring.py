@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from watchdog.engine.documents import Documents
 from watchdog.engine.supervisor import Beat
-from watchdog.model import Health, MalformedDocument, Pause, PauseRegister, TargetVerdict
+from watchdog.model import Health, Incident, Instant, MalformedDocument, Pause, PauseRegister, TargetVerdict
 from watchdog.ports import Held, LeaseUnknown, NotHolder, StoreUnavailable
 from watchdog.safety import pausing
+from watchdog.safety.machine import CHOOSING
 
 if TYPE_CHECKING:
     from watchdog.engine.board import Seen
@@ -44,6 +46,7 @@ class Care:
         self._held = False
         self._offset: float | None = None
         self._windows: set[str] = set()
+        self._looked_for_orphans: Instant | None = None
 
     # -- engine ------------------------------------------------------------------------------------------------------
 
@@ -106,6 +109,7 @@ class Care:
                 self._say_gone,
                 self._say_blind,
                 self._say_suspicion,
+                self._say_orphans,
                 self._daemon.reloader.settle,
             ):
                 await part()
@@ -197,8 +201,34 @@ class Care:
         elif suspicion.verdict is False:
             self._said.discard("suspect-self")
 
+    async def _say_orphans(self) -> None:
+        """Open incidents of targets that the configuration no longer has: looked for once a start and once a reload."""
+        daemon, loaded = self._daemon, self._daemon.loaded.at
+        if not daemon.begun or loaded == self._looked_for_orphans:
+            return
+        try:
+            open_ones, _ = await Documents(daemon.store, Incident).list(
+                "incident", lambda document: document.get("target") not in daemon.board.seen
+            )
+        except StoreUnavailable:
+            return
+        self._looked_for_orphans = loaded
+        for incident in open_ones:
+            if incident.open and incident.target not in daemon.responses:
+                await self._once(f"orphan/{incident.id}", incident.target, _orphaned(incident))
+
     async def _once(self, name: str, target: str, sentence: str, severity: str = "page") -> None:
         """Say it unless it was said and is not over yet."""
         if name not in self._said:
             self._said.add(name)
             await self._daemon.say(f"{name}/{self._clock.now():.0f}", target, sentence, severity)
+
+
+def _orphaned(incident: Incident) -> str:
+    """What stands, and how to go on."""
+    what = "its rollback was begun and is not verified" if incident.wrote else "nothing was written"
+    end = f", or end it with `watchdog cancel {incident.id}`" if incident.stage in CHOOSING else ""
+    return (
+        f"incident {incident.id} is open ({incident.stage.value}; {what}) and its target is not configured any more: "
+        f"nobody drives it. Put the target back into the configuration{end}"
+    )

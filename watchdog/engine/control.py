@@ -49,6 +49,7 @@ from watchdog.safety.machine import (
     Cancelled,
     IllegalTransition,
     open_incident,
+    transition,
 )
 from watchdog.safety.pausing import PauseRefused
 
@@ -113,7 +114,11 @@ class DaemonControl:
         chosen = [entry for entry in seen.watch.signals if signal in (None, entry.signal.name)]
         if not chosen:
             known = ", ".join(entry.signal.name for entry in seen.watch.signals)
-            raise ControlRefused(f"{target} has no signal {signal!r}; it has: {known}", code="not_found")
+            raise ControlRefused(
+                f"{target} has no signal {signal!r}; it has: {known}",
+                code="not_found",
+                next_command=f"watchdog check {target}",
+            )
         rows: list[dict[str, Any]] = []
         for watched in chosen:
             began = self._daemon.clock.monotonic()
@@ -254,7 +259,11 @@ class DaemonControl:
             return {**answer, "accepted": True, "sentence": text, "rehearsal": await self._rehearse(response, plan)}
         busy = await self._open_incident(target)
         if busy is not None and busy.stage not in CHOOSING:
-            raise ControlRefused(f"{busy.id} is being driven ({busy.stage.value})", code="conflict")
+            raise ControlRefused(
+                f"{busy.id} is being driven ({busy.stage.value})",
+                code="conflict",
+                next_command=f"watchdog incidents {busy.id}",
+            )
         started = await self._begin(response, busy, (fresh, again), who, why)
         return {
             **answer,
@@ -346,7 +355,9 @@ class DaemonControl:
     ) -> tuple[Incident, Breached]:
         state, now = seen.state, self._daemon.clock.now()
         if state is None:
-            raise ControlRefused(f"the platform cannot be read: {seen.state_error}", code="unavailable")
+            raise ControlRefused(
+                f"the platform cannot be read: {seen.state_error}", code="unavailable", next_command="watchdog doctor"
+            )
         named = tuple(
             Override(id=secrets.token_hex(8), who=who, why=why, checks=(name,), at=now)
             for name in dict.fromkeys(overrides)
@@ -373,7 +384,9 @@ class DaemonControl:
                 await self._guard(response.apply(busy.key, Cancelled(who=who, why=f"replaced by an order: {why}")))
             return await self._guard(response.order(*order))
         except (IllegalTransition, Conflict) as error:
-            raise ControlRefused(f"{order[0].id}: {error}", code="conflict") from error
+            raise ControlRefused(
+                f"{order[0].id}: {error}", code="conflict", next_command=f"watchdog incidents {order[0].id}"
+            ) from error
 
     async def _cancel(self, found: Incident, who: str, why: str) -> None:
         """The refusal is stored first: a crash in between leaves "a person said no", never an act in spite of it."""
@@ -395,13 +408,30 @@ class DaemonControl:
             raise
 
     async def _apply(self, found: Incident, event: Approved | Cancelled) -> None:
+        orphan = found.target not in self._daemon.board.seen
+        apply = self._end_orphan if orphan else self._response(found.target).apply
         try:
-            await self._guard(self._response(found.target).apply(found.key, event))
+            await self._guard(apply(found.key, event))
         except IllegalTransition as error:
             raise ControlRefused(
                 f"{found.id}: {error}", code="conflict", next_command=f"watchdog incidents {found.id}"
             ) from error
         self._wake()
+
+    async def _end_orphan(self, key: str, event: Approved | Cancelled) -> Incident:
+        """An incident whose target is not configured any more: nobody drives it, a person may still end it."""
+        now, channels = self._daemon.clock.now(), tuple(self._daemon.outbox.channels)
+
+        def change(there: Incident | None) -> Incident:
+            if there is None or isinstance(event, Approved):
+                raise IllegalTransition("its target is not configured any more: nobody would act on a yes")
+            return transition(there, event, now, channels)
+
+        after = await self._incidents.change(key, change)
+        self._daemon.outbox.touched(key)
+        if after is None:
+            raise IllegalTransition("the incident is gone")
+        return after
 
     async def _guard(self, work: Awaitable[T]) -> T:
         try:
@@ -425,7 +455,9 @@ class DaemonControl:
     async def _record(self, seen: Seen) -> UnitRecord:
         if seen.record is None:
             raise ControlRefused(
-                f"nothing is known of {seen.watch.name} yet: {seen.state_error or 'watch-only'}", code="unavailable"
+                f"nothing is known of {seen.watch.name} yet: {seen.state_error or 'watch-only'}",
+                code="unavailable",
+                next_command=f"watchdog describe {seen.watch.name}",
             )
         return (await self._guard(self._records.read(seen.record.unit.key))) or seen.record
 
@@ -454,7 +486,11 @@ class DaemonControl:
         self._seen(target)
         response = self._daemon.responses.get(target)
         if response is None:
-            raise ControlRefused(f"{target} is watch-only: nothing is ever written", code="refused")
+            raise ControlRefused(
+                f"{target} is watch-only: nothing is ever written",
+                code="refused",
+                next_command=f"watchdog describe {target}",
+            )
         return response
 
     def _known_scope(self, scope: str) -> None:
