@@ -63,14 +63,21 @@ def test_watching_nobody_fails_at_once(nobody: Running) -> None:
     assert (result.exit_code, result.stdout) == (4, "")
 
 
+_HEARING = """
+import runpy, signal  # a shell that starts the tests in the background makes all of them deaf to Ctrl-C
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("watchdog.cli.main", run_name="__main__", alter_sys=True)
+"""
+
+
 def test_on_a_real_terminal_the_screen_is_redrawn_in_place(daemon: Running) -> None:
     leader, follower = pty.openpty()
     environ = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "30"}
     environ.pop("NO_COLOR", None)
     command = [
         sys.executable,
-        "-m",
-        "watchdog.cli.main",
+        "-c",
+        _HEARING,
         "--socket",
         str(daemon.path),
         "status",
