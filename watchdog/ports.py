@@ -393,6 +393,14 @@ class Control(Protocol):
         """
         ...
 
+    async def polls(self, target: str) -> JsonObject:
+        """The latest polls of each signal, oldest first, at most 120 a signal; nothing is asked outside.
+
+        ``{"at", "target", "signals": [{"name", "polls": [{"at", "health": "good" | "bad" | "unknown", "bad", "events",
+        "value", "sentence", "instance"}]}]}``.
+        """
+        ...
+
     async def pauses(self) -> JsonObject:
         """``{"at", "pauses": [pause, with "active": bool]}``, newest first, ended ones too as long as they are kept."""
         ...

@@ -224,3 +224,17 @@ async def test_what_is_not_there_is_refused_with_a_code(world: World) -> None:
             assert refused.value.code == "not_found"
             assert refused.value.reason
             assert refused.value.next_command.startswith("watchdog ")
+
+
+async def test_polls_are_the_latest_polls_of_each_signal_oldest_first(world: World) -> None:
+    async with world as (control, _, target):
+        found = json_of(await control.polls(target))
+        has(found, "at", "target", "signals")
+        polls = found["signals"][0]["polls"]
+        assert 0 < len(polls) <= 120
+        assert [poll["at"] for poll in polls] == sorted(poll["at"] for poll in polls)
+        for poll in polls:
+            has(poll, "at", "health", "bad", "events", "value", "sentence", "instance")
+            assert poll["health"] in ("good", "bad", "unknown")
+        with pytest.raises(ControlRefused, match="no target"):
+            await control.polls("nobody")

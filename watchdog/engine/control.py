@@ -134,6 +134,13 @@ class DaemonControl:
             "samples": rows,
         }
 
+    async def polls(self, target: str) -> JsonObject:
+        """See `ports.Control.polls`."""
+        seen = self._seen(target)
+        names = [entry.signal.name for entry in seen.watch.signals]
+        signals = views.polls(names, list(seen.samples))
+        return {"at": iso(self._daemon.clock.now()), "target": target, "signals": signals}
+
     async def pauses(self) -> JsonObject:
         """See `ports.Control.pauses`."""
         register = await self._daemon.pauses.register()

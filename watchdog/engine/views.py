@@ -6,19 +6,23 @@ memory only (`status` never waits for the outside); moments are ISO 8601 texts. 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from watchdog.engine.board import Seen
 from watchdog.judgement import ledger
 from watchdog.model import (
     CloseReason,
+    Counts,
     Health,
     Incident,
     Instant,
     JsonObject,
     Pause,
+    Sample,
     SignalVerdict,
     Stage,
+    Unknown,
     iso,
     to_document,
 )
@@ -27,6 +31,9 @@ from watchdog.safety import pausing
 
 if TYPE_CHECKING:
     from watchdog.engine.daemon import Daemon
+
+POLLS = 120
+"""Polls of a signal that a face is shown."""
 
 _RESPONDING = frozenset(stage.value for stage in Stage) - {Stage.CLOSED.value, Stage.HELD.value, ""}
 
@@ -178,6 +185,29 @@ def _signal(verdict: SignalVerdict, now: Instant) -> dict[str, Any]:
         "events": verdict.events,
         "data_age_s": None if verdict.data_at is None else round(max(0.0, now - verdict.data_at), 3),
     }
+
+
+def polls(names: Sequence[str], samples: Sequence[Sample]) -> list[dict[str, Any]]:
+    """The newest polls of each signal, oldest first."""
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    for sample in reversed(samples):
+        kept = found.get(sample.signal)
+        if kept is not None and len(kept) < POLLS:
+            kept.append(_poll(sample))
+    return [{"name": name, "polls": kept[::-1]} for name, kept in found.items()]
+
+
+def _poll(sample: Sample) -> dict[str, Any]:
+    reading = sample.reading
+    found: dict[str, Any] = {"at": iso(sample.end), "health": "good", "bad": 0, "events": 0, "value": None}
+    if isinstance(reading, Unknown):
+        found["health"] = "unknown"
+    elif isinstance(reading, Counts):
+        found |= {"health": "bad" if reading.bad else "good", "bad": reading.bad, "events": reading.events}
+    else:
+        found["value"] = reading.value
+    reason = reading.reason if isinstance(reading, Unknown) else ""
+    return {**found, "sentence": sample.detail or reason, "instance": sample.instance}
 
 
 def incident_row(incident: Incident) -> dict[str, Any]:

@@ -75,6 +75,7 @@ class FakeControl:
         self.counters: dict[str, float] = {"polls": 480, "rollbacks": 0}
         self.loops: list[dict[str, Any]] = [{"name": "engine", "last_s": 0.4, "limit_s": 60.0, "state": "running"}]
         self.live = self.ready = self.acknowledge = self.accept = True
+        self.bad_polls: set[int] = set()
         self.reload_problems: list[str] = []
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.refusals: dict[str, ControlRefused] = {}
@@ -148,6 +149,27 @@ class FakeControl:
         )
         sentence = f"{len(samples)} samples: {health}"
         return {"at": iso(self.now()), "target": target, "health": health, "sentence": sentence, "samples": samples}
+
+    async def polls(self, target: str) -> JsonObject:
+        """As `ports.Control`: a dozen polls a signal, of which `bad_polls` says which were bad."""
+        await self._begin("polls", target=target)
+        signals = [
+            {"name": entry["name"], "polls": [self._poll(number) for number in range(12)]}
+            for entry in self._row(target)["signals"]
+        ]
+        return {"at": iso(self.now()), "target": target, "signals": signals}
+
+    def _poll(self, number: int) -> dict[str, Any]:
+        bad = number in self.bad_polls
+        return {
+            "at": iso(instant(self.now() - 5.0 * (11 - number))),
+            "health": "bad" if bad else "good",
+            "bad": int(bad),
+            "events": 1,
+            "value": None,
+            "sentence": "GET /health: 500 in 12 ms" if bad else "GET /health: 200 in 12 ms",
+            "instance": None,
+        }
 
     async def pauses(self) -> JsonObject:
         """As `ports.Control`."""

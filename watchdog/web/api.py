@@ -53,6 +53,7 @@ ROUTES = (
     Route(method="GET", path="/targets/{target}", handler="describe"),
     Route(method="GET", path="/targets/{target}/explain", handler="explain"),
     Route(method="GET", path="/targets/{target}/history", handler="history"),
+    Route(method="GET", path="/targets/{target}/polls", handler="polls"),
     Route(method="POST", path="/targets/{target}/check", handler="check"),
     Route(method="POST", path="/targets/{target}/rollback", handler="rollback", changes=True),
     Route(method="POST", path="/targets/{target}/history/{fingerprint}/{verb:condemn|clear}", handler="history_edit", changes=True),
@@ -109,6 +110,10 @@ class Api:
     async def history(self, request: web.Request) -> web.Response:
         """``GET /targets/{target}/history``."""
         return await _asked(self._control.history(request.match_info["target"]))
+
+    async def polls(self, request: web.Request) -> web.Response:
+        """``GET /targets/{target}/polls``."""
+        return await _asked(self._control.polls(request.match_info["target"]))
 
     async def check(self, request: web.Request) -> web.Response:
         """``POST /targets/{target}/check`` ``{signal?}``: one look at the outside, therefore no GET."""
