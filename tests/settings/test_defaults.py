@@ -19,6 +19,8 @@ DEFAULTS = {
     "ApiSection.socket": "/run/watchdog/watchdog.sock",
     "MetricsSection.host": "0.0.0.0",
     "MetricsSection.port": 9469,
+    "PageSection.host": "127.0.0.1",
+    "PageSection.port": 9470,
     "LogSection.format": "json",
     "LogSection.level": "info",
     "DefaultsSection.bake_time": "30m",

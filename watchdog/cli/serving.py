@@ -39,6 +39,7 @@ async def serve(assembly: Assembly) -> None:
         socket_path=Path(settings.api.socket),
         host=settings.api.metrics.host,
         port=settings.api.metrics.tcp,
+        page=None if settings.api.page is None else (settings.api.page.host, settings.api.page.tcp),
     )
     files = FileWatch(assembly)
     _on_signals(assembly, files)

@@ -24,6 +24,19 @@ class MetricsSection(Section):
     )
 
 
+class PageSection(Section):
+    """The status page for browsers. It reads only; whoever reaches the address may look."""
+
+    host: Text = Field(
+        default="127.0.0.1",
+        description="Address to listen on. Default 127.0.0.1: the page has no log-in, so it is shown to others by what "
+        "stands before it (kubectl port-forward, an ingress with a log-in).",
+    )
+    tcp: Annotated[int, Whole(least=0, most=65535)] = Field(
+        default=9470, alias="port", description="TCP port; 0 = any free one (the log says which). Default 9470."
+    )
+
+
 class ApiSection(Section):
     """How commands and dashboards reach the daemon."""
 
@@ -33,6 +46,10 @@ class ApiSection(Section):
         "a directory of its own.",
     )
     metrics: MetricsSection = Field(default_factory=MetricsSection, description="Where metrics and health are served.")
+    page: PageSection | None = Field(
+        default=None,
+        description="Where the status page is served: `page: {}` for its defaults. None = no page.",
+    )
 
 
 class LogFormat(StrEnum):

@@ -47,12 +47,15 @@ class Faces:
         host: str,
         port: int,
         acknowledged_within_s: float = ACKNOWLEDGED_WITHIN_S,
+        page: tuple[str, int] | None = None,
     ) -> None:
-        """Nothing is opened before `start`. `port` 0 takes a free one (see `tcp_port`)."""
+        """Nothing is opened before `start`. Port 0 takes a free one (see `tcp_port`); `page` None = no page."""
         self._orders = Orders(acknowledged_within_s)
         api = Api(control=control, clock=clock, orders=self._orders, peers=Peers())
         self._api = _runner(api.application())
         self._probes = _runner(probes(control))
+        self._page_at = page
+        self._page = None if page is None else _page_runner(control, clock)
         self._socket_path = socket_path
         self._host = host
         self._port = port
@@ -65,24 +68,30 @@ class Faces:
             listener = socketfile.bind(self._socket_path)
             self._identity = socketfile.identity_of(self._socket_path)
             await web.SockSite(self._api, listener).start()
-            await self._probes.setup()
-            await web.TCPSite(self._probes, self._host, self._port).start()
-        except OSError as error:
-            await self.stop()
-            raise PortRefused(f"cannot listen on {self._host}:{self._port}: {error.strerror or error}") from error
+            await _listen(self._probes, self._host, self._port)
+            if self._page is not None and self._page_at is not None:
+                await _listen(self._page, *self._page_at)
         except WatchdogError:
             await self.stop()
             raise
-        _log.info("listening", action="listening", socket=str(self._socket_path), port=self.tcp_port)
+        _log.info(
+            "listening", action="listening", socket=str(self._socket_path), port=self.tcp_port, page=self.page_port
+        )
 
     @property
     def tcp_port(self) -> int:
         """The TCP port that is listened on, 0 before `start`."""
         return int(self._probes.addresses[0][1]) if self._probes.addresses else 0
 
+    @property
+    def page_port(self) -> int:
+        """The TCP port of the page, 0 without one or before `start`."""
+        return int(self._page.addresses[0][1]) if self._page is not None and self._page.addresses else 0
+
     async def stop(self) -> None:
         """Take nothing new, let what runs come to its end within the bound, remove the socket file."""
-        await asyncio.gather(self._api.cleanup(), self._probes.cleanup())
+        pages = () if self._page is None else (self._page.cleanup(),)
+        await asyncio.gather(self._api.cleanup(), self._probes.cleanup(), *pages)
         await self._orders.close(STOP_S)
         if self._identity is not None:
             with contextlib.suppress(OSError):  # a read-only or vanished directory: the next daemon replaces the file
@@ -113,6 +122,20 @@ def _probe(control: Control, what: str) -> web.Response:
     # Only a plain True is good: a missing or odd answer must not keep a dead daemon alive.
     status = 200 if health.get(what) is True else 503
     return web.json_response({what: status == 200, "sentence": str(health.get("sentence", ""))}, status=status)  # noqa: PLR2004 - HTTP
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise PortRefused(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+
+
+def _page_runner(control: Control, clock: Clock) -> web.AppRunner:
+    from watchdog.web.page.application import PageApp  # noqa: PLC0415 - jinja2 costs memory only where a page is served
+
+    return _runner(PageApp(control, clock).application())
 
 
 def _runner(application: web.Application) -> web.AppRunner:

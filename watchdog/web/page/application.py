@@ -1,0 +1,265 @@
+"""Routes of the page, all of them questions.
+
+Role: the room's door: `web.server` opens it on an address of its own. Neighbours: asks `ports.Control`; `overview` and
+`sparkline` choose, `rendering` writes, `cache` keeps, `feed` streams. Guarantees: `ROUTES` is the whole table and all of it
+is GET; every answer carries the headers of `HEADERS`; a question that takes too long is a page that says so; what is not
+known to the control is a page with the next command, never a traceback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from functools import cache
+from http import HTTPStatus
+from importlib.resources import files
+from typing import Any
+
+from aiohttp import web
+
+from watchdog.model import JsonObject
+from watchdog.ports import Clock, Control, ControlRefused
+from watchdog.web.page.cache import Pages
+from watchdog.web.page.feed import Feed
+from watchdog.web.page.overview import Query, overview
+from watchdog.web.page.rendering import render, spell
+from watchdog.web.page.sparkline import bars
+from watchdog.web.problems import STATUS_OF_CODE
+
+QUESTION_S = 10.0
+"""Bound of one question: the road back reads the outside."""
+
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+ASSETS = {"page.css": "text/css", "page.js": "text/javascript", "mark.svg": "image/svg+xml"}
+
+ROUTES = (
+    ("/", "overview"),
+    ("/targets/{target}", "target"),
+    ("/incidents", "incidents"),
+    ("/incidents/{incident}", "incident"),
+    ("/pauses", "pauses"),
+    ("/daemon", "daemon"),
+    ("/events", "events"),
+    ("/assets/{name}", "asset"),
+)
+
+Make = Callable[[], str]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class PageApp:
+    """The page over one control."""
+
+    def __init__(self, control: Control, clock: Clock) -> None:
+        """Nothing runs before the first look."""
+        self._control, self._clock = control, clock
+        self._pages, self._feed = Pages(clock), Feed(control, clock)
+
+    def application(self) -> web.Application:
+        """The application with all routes."""
+        application = web.Application(middlewares=[guarded], client_max_size=1024)
+        for path, name in ROUTES:
+            application.router.add_get(path, getattr(self, name))
+        application.on_shutdown.append(self._end)
+        return application
+
+    async def overview(self, request: web.Request) -> web.Response:
+        """``GET /``: all targets, problems first; ``?q= &state= &group= &page=``."""
+        query = Query.of(request.query)
+
+        async def gather() -> Make:
+            status = self._control.status()
+            return lambda: self._render("overview.html", status, "/", view=overview(status, query))
+
+        return await self._show(request, f"/{query.url()}", gather)
+
+    async def target(self, request: web.Request) -> web.Response:
+        """``GET /targets/{target}``."""
+        name = request.match_info["target"]
+
+        async def gather() -> Make:
+            described, explained, polls = await _bounded(
+                self._control.describe(name), self._control.explain(name), self._control.polls(name)
+            )
+            status = self._control.status()
+            limits = {entry["name"]: entry["limit"] for entry in described["target"]["signals"]}
+            lines = {entry["name"]: bars(entry["polls"], limits.get(entry["name"])) for entry in polls["signals"]}
+            found = {"row": described["target"], "described": described, "explained": explained, "lines": lines}
+            return lambda: self._render("target.html", status, "", **found)
+
+        return await self._show(request, request.path, gather)
+
+    async def incidents(self, request: web.Request) -> web.Response:
+        """``GET /incidents``."""
+
+        async def gather() -> Make:
+            (found,) = await _bounded(self._control.incidents(None, open_only=False))
+            status, rows = self._control.status(), list(found["incidents"])[:500]
+            return lambda: self._render("incidents.html", status, "/incidents", incidents=rows)
+
+        return await self._show(request, "/incidents", gather)
+
+    async def incident(self, request: web.Request) -> web.Response:
+        """``GET /incidents/{incident}``."""
+        name = request.match_info["incident"]
+
+        async def gather() -> Make:
+            (found,) = await _bounded(self._control.incident(name))
+            status = self._control.status()
+            return lambda: self._render(
+                "incident.html", status, "", report=found["report"], **_incident(found["incident"])
+            )
+
+        return await self._show(request, request.path, gather)
+
+    async def pauses(self, request: web.Request) -> web.Response:
+        """``GET /pauses``."""
+
+        async def gather() -> Make:
+            (found,) = await _bounded(self._control.pauses())
+            status = self._control.status()
+            return lambda: self._render("pauses.html", status, "/pauses", **_sorted(found["pauses"], found["at"]))
+
+        return await self._show(request, "/pauses", gather)
+
+    async def daemon(self, request: web.Request) -> web.Response:
+        """``GET /daemon``: loops, lease, store, configuration."""
+
+        async def gather() -> Make:
+            status, health = self._control.status(), self._control.health()
+            return lambda: self._render("daemon.html", status, "/daemon", health=health)
+
+        return await self._show(request, "/daemon", gather)
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """``GET /events``: server-sent events."""
+        return await self._feed.serve(request)
+
+    async def asset(self, request: web.Request) -> web.Response:
+        """``GET /assets/{name}``: style, script, mark. The address carries their hash, so they may be kept for ever."""
+        name = request.match_info["name"]
+        if name not in ASSETS:
+            raise web.HTTPNotFound
+        kept = {"Cache-Control": "public, max-age=31536000, immutable"}
+        return web.Response(body=_asset(name), content_type=ASSETS[name], charset="utf-8", headers=kept)
+
+    async def _show(self, request: web.Request, key: str, gather: Callable[[], Awaitable[Make]]) -> web.Response:
+        try:
+            page = await self._pages.page(key, gather)
+        except ControlRefused as refused:
+            return self._problem(
+                STATUS_OF_CODE.get(refused.code, HTTPStatus.FORBIDDEN), refused.reason, refused.next_command
+            )
+        except TimeoutError:
+            words = f"No answer within {QUESTION_S:g} s: what was asked is unknown now."
+            return self._problem(HTTPStatus.GATEWAY_TIMEOUT, words, "watchdog status")
+        headers = {"ETag": page.etag, "Cache-Control": "no-cache"}
+        if request.headers.get("If-None-Match") == page.etag:
+            return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return web.Response(body=page.body, content_type="text/html", charset="utf-8", headers=headers)
+
+    def _problem(self, status: HTTPStatus, sentence: str, command: str) -> web.Response:
+        said = {"title": status.phrase, "sentence": sentence, "command": command}
+        text = self._render("problem.html", self._control.status(), "", **said)
+        return web.Response(status=status, text=text, content_type="text/html", headers={"Cache-Control": "no-store"})
+
+    def _render(self, template: str, status: JsonObject, here: str, **values: Any) -> str:
+        return render(template, status=status, here=here, mark_of_assets=_mark_of_assets(), **values)
+
+    async def _end(self, _application: web.Application) -> None:
+        await self._feed.close()
+        self._pages.close()
+
+
+@web.middleware
+async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The headers that keep a browser from loading anything from elsewhere, also on errors of aiohttp itself."""
+    try:
+        response = await handler(request)
+    except web.HTTPException as error:
+        error.headers.update(HEADERS)
+        raise
+    if not response.prepared:
+        response.headers.update(HEADERS)
+    return response
+
+
+async def _bounded(*questions: Awaitable[JsonObject]) -> tuple[JsonObject, ...]:
+    async with asyncio.timeout(QUESTION_S):
+        return tuple(await asyncio.gather(*questions))
+
+
+def _incident(one: JsonObject) -> dict[str, Any]:
+    """What the template needs of an incident's document."""
+    needs = bool(one.get("needs_human")) and not one.get("reviewed")
+    return {
+        "one": {"decision": None, "reason": None, **one},
+        "needs": needs,
+        "simulated": bool(one.get("simulated")) or one.get("reason") == "would_have",
+        "blamed": _label(one["blamed"]),
+        "good": _label(one["good"]) if one.get("good") else "",
+        "entries": _timed(one["entries"]),
+        "ends": _commands(one),
+    }
+
+
+def _commands(one: JsonObject) -> list[tuple[str, str]]:
+    """What a person can type now."""
+    name, stage = one["id"], one["stage"]
+    if stage == "asked":
+        return [("Yes:", f"watchdog approve {name}"), ("No:", f"watchdog cancel {name}")]
+    if stage in ("opened", "countdown", "captured", "held"):
+        return [
+            ("Keep it from acting on this release:", f"watchdog cancel {name}"),
+            ("Why:", f"watchdog explain {one['target']}"),
+        ]
+    return []
+
+
+def _timed(entries: list[JsonObject]) -> list[dict[str, Any]]:
+    """Entries with the time since the one before."""
+    timed: list[dict[str, Any]] = []
+    before: datetime | None = None
+    for entry in entries:
+        at = datetime.fromisoformat(entry["at"])
+        after = "" if before is None else f"+{spell((at - before).total_seconds())}"
+        timed.append({"actor": "", **entry, "after": after})
+        before = at
+    return timed
+
+
+def _label(release: JsonObject | str) -> str:
+    if isinstance(release, str):
+        return release
+    revision = release.get("revision")
+    images = ", ".join((release.get("images") or {}).values())
+    name = f"revision {revision}" if revision else str(release["fingerprint"])[:12]
+    return f"{name} ({images})" if images else name
+
+
+def _sorted(pauses: list[JsonObject], at: str) -> dict[str, list[JsonObject]]:
+    active = [pause for pause in pauses if pause["active"]]
+    coming = [pause for pause in pauses if not pause["active"] and pause["since"] > at]
+    past = [pause for pause in pauses if not pause["active"] and pause["since"] <= at]
+    return {"active": active, "coming": coming, "past": past[:100]}
+
+
+@cache
+def _asset(name: str) -> bytes:
+    return files("watchdog.web.page").joinpath("assets", name).read_bytes()
+
+
+@cache
+def _mark_of_assets() -> str:
+    return hashlib.sha256(b"".join(_asset(name) for name in sorted(ASSETS))).hexdigest()[:12]
