@@ -19,10 +19,10 @@ from typing import Any
 
 from aiohttp import web
 
-from watchdog.model import JsonObject
+from watchdog.model import JsonObject, instant, iso, parse_instant
 from watchdog.ports import Clock, Control, ControlRefused
 from watchdog.web.page.cache import Pages
-from watchdog.web.page.feed import Feed
+from watchdog.web.page.feed import Feed, engine_s
 from watchdog.web.page.overview import Query, overview
 from watchdog.web.page.rendering import render, spell
 from watchdog.web.page.sparkline import bars
@@ -175,7 +175,18 @@ class PageApp:
         return web.Response(status=status, text=text, content_type="text/html", headers={"Cache-Control": "no-store"})
 
     def _render(self, template: str, status: JsonObject, here: str, **values: Any) -> str:
-        return render(template, status=status, here=here, mark_of_assets=_mark_of_assets(), **values)
+        shown = {
+            "status": status,
+            "here": here,
+            "evaluated": self._evaluated(status),
+            "mark_of_assets": _mark_of_assets(),
+        }
+        return render(template, **shown, **values)
+
+    def _evaluated(self, status: JsonObject) -> str:
+        """When the engine has looked at its targets last."""
+        moment = parse_instant(status["at"]) - engine_s(self._control.health())
+        return iso(instant(moment))
 
     async def _end(self, _application: web.Application) -> None:
         await self._feed.close()

@@ -99,7 +99,6 @@ class Feed:
 
 def news_of(status: JsonObject, health: JsonObject) -> dict[str, Any]:
     """``{"at", "headline", "engine_s", "mark"}``: `mark` changes when anything but the time of day does."""
-    engine = next((loop["last_s"] for loop in health.get("loops", ()) if loop["name"] == "engine"), 0.0)
     said = [
         status["headline"],
         status["store"],
@@ -109,7 +108,12 @@ def news_of(status: JsonObject, health: JsonObject) -> dict[str, Any]:
         [(row["name"], row["state"], row["release"], row["good"], row["incident"]) for row in status["targets"]],
     ]
     digest = hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()[:16]
-    return {"at": status["at"], "headline": status["headline"], "engine_s": engine, "mark": digest}
+    return {"at": status["at"], "headline": status["headline"], "engine_s": engine_s(health), "mark": digest}
+
+
+def engine_s(health: JsonObject) -> float:
+    """Seconds since the engine has moved; 0 when it is not said."""
+    return next((float(loop["last_s"]) for loop in health.get("loops", ()) if loop["name"] == "engine"), 0.0)
 
 
 def _number(text: str) -> int:

@@ -12,8 +12,10 @@ let etag = "";
 function stale(why) {
   const top = header();
   top.classList.toggle("stale", Boolean(why));
-  const line = top.querySelector(".evaluated");
-  if (why) line.textContent = why;
+  if (!why) return;
+  const headline = top.querySelector(".headline");
+  if (!top.dataset.was) top.dataset.was = headline.textContent;
+  headline.textContent = `${why} (it was: ${top.dataset.was})`;
 }
 
 function look() {
