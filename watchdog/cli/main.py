@@ -61,6 +61,13 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         ),
     ),
     (
+        "In a pipeline",
+        (
+            Entry("gate", "pipelines", "may this target be released to now?"),
+            Entry("wait", "pipelines", "wait until a release is good, or was rolled back"),
+        ),
+    ),
+    (
         "To install and run",
         (
             Entry("run", "run", "the daemon"),
