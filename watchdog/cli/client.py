@@ -1,4 +1,4 @@
-"""The client of the daemon's API, over its unix socket.
+"""The client of the daemon's API, over its unix socket, or over the network with a token.
 
 Role: the only module of the command line that talks to a daemon. Neighbours: `web.api` at the other end. On the standard
 library, because an HTTP stack would take longer to import than the answer takes. Guarantees: every request has a bound;
@@ -12,10 +12,10 @@ import json
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from watchdog.cli.exits import Exit, Failed
 
@@ -78,8 +78,22 @@ class Daemon:
         """Order an end."""
         return self._request("DELETE", path, body or {})
 
+    @property
+    def where(self) -> str:
+        """What is asked, for people."""
+        return str(self.path)
+
+    def connection(self) -> http.client.HTTPConnection:
+        """A connection that is not open yet."""
+        return _UnixConnection(self.path, self.answer_s)
+
+    @property
+    def credentials(self) -> Mapping[str, str]:
+        """Headers that say who asks: the socket file's mode is enough."""
+        return {}
+
     def _request(self, method: str, path: str, body: Mapping[str, Any] | None) -> Reply:
-        connection = _UnixConnection(self.path, self.answer_s)
+        connection = self.connection()
         try:
             status, raw = self._exchange(connection, method, path, body)
         finally:
@@ -91,7 +105,7 @@ class Daemon:
         if status >= _ERROR:
             raise _refused(status, answer)
         if not isinstance(answer, dict):
-            raise Failed(f"{self.path} does not answer like a watchdog", Exit.UNKNOWN, "watchdog doctor")
+            raise Failed(f"{self.where} does not answer like a watchdog", Exit.UNKNOWN, "watchdog doctor")
         return Reply(answer, status == _ACCEPTED)
 
     def _exchange(
@@ -101,17 +115,17 @@ class Daemon:
             connection.connect()
         except OSError as error:
             raise self._unreachable(error) from error
-        headers = {"Content-Type": "application/json", "Connection": "close"}
+        headers = {"Content-Type": "application/json", "Connection": "close", **self.credentials}
         content = None if body is None else json.dumps({k: v for k, v in body.items() if v is not None})
         try:
             connection.request(method, PREFIX + path, body=content, headers=headers)
             reply = connection.getresponse()
             return reply.status, reply.read(ANSWER_AT_MOST)
         except TimeoutError as error:
-            said = f"no answer within {self.answer_s:g} s on {self.path}: whether it was done is unknown"
+            said = f"no answer within {self.answer_s:g} s on {self.where}: whether it was done is unknown"
             raise Failed(said, Exit.UNKNOWN, "watchdog status") from error
         except (OSError, http.client.HTTPException) as error:
-            said = f"the daemon on {self.path} broke off ({error}): whether it was done is unknown"
+            said = f"the daemon on {self.where} broke off ({error}): whether it was done is unknown"
             raise Failed(said, Exit.UNKNOWN, "watchdog status") from error
 
     def _unreachable(self, error: OSError) -> Failed:
@@ -122,6 +136,50 @@ class Daemon:
             # The file's mode is the credential: this is a refusal, though not by the daemon.
             return Failed(f"{said}: the socket belongs to another user", Exit.UNREACHABLE, f"ls -l {self.path}")
         return Failed(said, Exit.UNREACHABLE, "watchdog run --config FILE    (or --socket PATH, WATCHDOG_SOCKET)")
+
+
+@dataclass(frozen=True)
+class RemoteDaemon(Daemon):
+    """A daemon behind ``http(s)://host:port``, asked with a token."""
+
+    url: str = ""
+    token: str = field(default="", repr=False)
+
+    @property
+    def where(self) -> str:
+        """The address."""
+        return self.url
+
+    @property
+    def credentials(self) -> Mapping[str, str]:
+        """The token as bearer."""
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def connection(self) -> http.client.HTTPConnection:
+        """TLS as the address says; certificates are checked against the system's (SSL_CERT_FILE)."""
+        parts = urlsplit(self.url)
+        made = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        return made(parts.hostname or "", parts.port, timeout=self.answer_s)
+
+    def _unreachable(self, error: OSError) -> Failed:
+        said = f"no daemon answers on {self.url} ({error.strerror or error})"
+        return Failed(said, Exit.UNREACHABLE, f"curl -v {self.url}/daemon")
+
+
+def remote(url: str, token_file: str | None) -> RemoteDaemon:
+    """The daemon at an address. Raises Failed for an address or a file that cannot be meant."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
+        raise Failed(f"{url!r}: an address such as https://watchdog.example:9470", Exit.USAGE)
+    if not token_file:
+        raise Failed(
+            "a token is needed: --token-file FILE, or WATCHDOG_TOKEN_FILE", Exit.USAGE, "watchdog token --help"
+        )
+    try:
+        token = Path(token_file).read_text(encoding="ascii").strip()
+    except (OSError, ValueError) as error:
+        raise Failed(f"{token_file}: {error}", Exit.USAGE) from error
+    return RemoteDaemon(Path(), url=url.rstrip("/"), token=token)
 
 
 class _UnixConnection(http.client.HTTPConnection):

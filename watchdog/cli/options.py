@@ -12,31 +12,52 @@ from typing import Any, TypeVar
 
 import click
 
-from watchdog.cli.client import Daemon, socket_path
+from watchdog.cli.client import Daemon, remote, socket_path
 from watchdog.cli.terminal import current
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_SOCKET = "watchdog.socket"
+_SOCKET, _SERVER, _TOKEN_FILE = "watchdog.socket", "watchdog.server", "watchdog.token_file"
 
 CONFIG_FILE = "/etc/watchdog/watchdog.yaml"
 """Where the image and the packages put the configuration."""
 
 
 def asks_daemon(command: F) -> F:
-    """``--socket`` after the command's name too; read by `daemon`."""
+    """``--socket``, ``--server`` and ``--token-file``, read by `daemon`."""
+    command = click.option(
+        "--server",
+        metavar="URL",
+        envvar="WATCHDOG_SERVER",
+        expose_value=False,
+        callback=_keep(_SERVER),
+        help="A daemon over the network, instead of the socket (or WATCHDOG_SERVER).",
+    )(command)
+    command = click.option(
+        "--token-file",
+        metavar="FILE",
+        envvar="WATCHDOG_TOKEN_FILE",
+        expose_value=False,
+        callback=_keep(_TOKEN_FILE),
+        help="The file that holds your token for --server (or WATCHDOG_TOKEN_FILE).",
+    )(command)
     return click.option(
         "--socket",
         metavar="PATH",
         expose_value=False,
-        callback=_keep_socket,
+        callback=_keep(_SOCKET),
         help="The daemon's socket (else WATCHDOG_SOCKET, else the usual places).",
     )(command)
 
 
 def daemon() -> Daemon:
     """The daemon that the present command speaks with."""
-    chosen = click.get_current_context().meta.get(_SOCKET)
+    meta = click.get_current_context().meta
+    chosen, server = meta.get(_SOCKET), meta.get(_SERVER)
+    if server and chosen:
+        raise click.UsageError("--socket and --server: one of them")
+    if server:
+        return remote(server, meta.get(_TOKEN_FILE))
     return Daemon(Path(chosen) if chosen else socket_path(current().environ))
 
 
@@ -83,9 +104,12 @@ def configured(command: F) -> F:
     )(command)
 
 
-def _keep_socket(ctx: click.Context, _parameter: click.Parameter, value: str | None) -> None:
-    if value:
-        ctx.meta[_SOCKET] = value
+def _keep(key: str) -> Callable[[click.Context, click.Parameter, str | None], None]:
+    def keep(ctx: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+        if value:
+            ctx.meta[key] = value
+
+    return keep
 
 
 def _no_headers(_ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click calls it so

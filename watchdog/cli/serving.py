@@ -40,6 +40,7 @@ async def serve(assembly: Assembly) -> None:
         host=settings.api.metrics.host,
         port=settings.api.metrics.tcp,
         page=None if settings.api.page is None else (settings.api.page.host, settings.api.page.tcp),
+        tokens=None if settings.api.tokens is None else Path(settings.api.tokens),
     )
     files = FileWatch(assembly)
     _on_signals(assembly, files)

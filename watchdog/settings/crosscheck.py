@@ -40,6 +40,8 @@ def _below(trail: Trail, keys: Iterable[str]) -> tuple[Trail, ...]:
 def contradictions(settings: Settings) -> Iterator[Finding]:
     """Everything that cannot be meant."""
     yield from _state(settings)
+    if settings.api.tokens is not None and settings.api.page is None:
+        yield Finding(trail=("api", "tokens"), message="needs an address to be used on", hint="page: {}")
     yield from _channels(settings)
     yield from _knobs(settings, ("defaults",))
     workloads: dict[tuple[str, ...], str] = {}

@@ -50,6 +50,11 @@ class ApiSection(Section):
         default=None,
         description="Where the status page is served: `page: {}` for its defaults. None = no page.",
     )
+    tokens: AbsolutePath | None = Field(
+        default=None,
+        description="Absolute path of a file of token hashes (`watchdog token` makes them). With it the API is also served "
+        "on the page's address, to whoever holds a token of the right scope. None = the API is on the socket only.",
+    )
 
 
 class LogFormat(StrEnum):

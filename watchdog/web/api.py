@@ -1,9 +1,9 @@
-"""The API under ``/api/v1``, on the unix socket only.
+"""The API under ``/api/v1``: on the unix socket, and on TCP where tokens are configured.
 
-Role: one route a method of `ports.Control`. Neighbours: `web.server` binds it to the socket, the command line and later
-the page ask. Guarantees: `ROUTES` is the whole table; a question that is not answered within `QUESTION_S` is a 504; an
-order that is not acknowledged in time is a 202 that says pending; `who` is the kernel's word about the peer. Not here:
-credentials for TCP - none of these routes exists there.
+Role: one route a method of `ports.Control`. Neighbours: `web.server` binds it, the command line asks, `web.access` stands
+before it on TCP. Guarantees: `ROUTES` is the whole table; a question that is not answered within `QUESTION_S` is a 504; an
+order that is not acknowledged in time is a 202 that says pending; `who` is the kernel's word about the peer, or the name of
+the token.
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Awaitable, Callable, Coroutine
+import re
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from watchdog.model import Instant, JsonObject, instant, parse_instant, record
 from watchdog.ports import Clock, Control
+from watchdog.web.access import ACTOR
 from watchdog.web.bodies import BODY_AT_MOST, Fields, fields_of
 from watchdog.web.metrics import metrics_handler
 from watchdog.web.orders import Orders
@@ -38,12 +41,17 @@ _log = structlog.get_logger("watchdog.web")
 
 @record
 class Route:
-    """One line of the table. `handler` is the name of a method of `Api`; `changes` = it orders something."""
+    """One line of the table. `handler` is the name of a method of `Api`; `scope` what a token needs for it (TCP only)."""
 
     method: str
     path: str
     handler: str
-    changes: bool = False
+    scope: str = "read"
+
+    @property
+    def changes(self) -> bool:
+        """It orders something."""
+        return self.scope != "read"
 
 
 ROUTES = (
@@ -55,20 +63,25 @@ ROUTES = (
     Route(method="GET", path="/targets/{target}/history", handler="history"),
     Route(method="GET", path="/targets/{target}/polls", handler="polls"),
     Route(method="POST", path="/targets/{target}/check", handler="check"),
-    Route(method="POST", path="/targets/{target}/rollback", handler="rollback", changes=True),
-    Route(method="POST", path="/targets/{target}/history/{fingerprint}/{verb:condemn|clear}", handler="history_edit", changes=True),
+    Route(method="POST", path="/targets/{target}/rollback", handler="rollback", scope="act"),
+    Route(method="POST", path="/targets/{target}/history/{fingerprint}/{verb:condemn|clear}", handler="history_edit", scope="act"),
     Route(method="GET", path="/incidents", handler="incidents"),
     Route(method="GET", path="/incidents/{incident}", handler="incident"),
-    Route(method="POST", path="/incidents/{incident}/approve", handler="approve", changes=True),
-    Route(method="POST", path="/incidents/{incident}/cancel", handler="cancel", changes=True),
+    Route(method="POST", path="/incidents/{incident}/approve", handler="approve", scope="approve"),
+    Route(method="POST", path="/incidents/{incident}/cancel", handler="cancel", scope="approve"),
     Route(method="GET", path="/pauses", handler="pauses"),
-    Route(method="POST", path="/pauses", handler="pause", changes=True),
-    Route(method="POST", path="/pauses/end", handler="resume", changes=True),
-    Route(method="DELETE", path="/pauses/{pause}", handler="resume", changes=True),
-    Route(method="POST", path="/stop", handler="stop", changes=True),
-    Route(method="POST", path="/arm", handler="arm", changes=True),
-    Route(method="POST", path="/reload", handler="reload", changes=True),
+    Route(method="POST", path="/pauses", handler="pause", scope="pause"),
+    Route(method="POST", path="/pauses/end", handler="resume", scope="pause"),
+    Route(method="DELETE", path="/pauses/{pause}", handler="resume", scope="pause"),
+    Route(method="POST", path="/stop", handler="stop", scope="pause"),
+    Route(method="POST", path="/arm", handler="arm", scope="act"),
+    Route(method="POST", path="/reload", handler="reload", scope="act"),
 )  # fmt: skip
+
+
+def canonical(path: str) -> str:
+    """A route's path without the patterns of its parts, as aiohttp names its resource."""
+    return re.sub(r":[^}]+}", "}", path)
 
 
 class Api:
@@ -82,11 +95,11 @@ class Api:
         self._peers = peers
         self.metrics = metrics_handler(control)
 
-    def application(self) -> web.Application:
-        """The application with all routes, its body limit and its errors as problems."""
-        application = web.Application(middlewares=[problems], client_max_size=BODY_AT_MOST)
+    def application(self, *, prefix: str = PREFIX, before: Sequence[Middleware] = ()) -> web.Application:
+        """The application with all routes, its body limit and its errors as problems; `before` looks at each request."""
+        application = web.Application(middlewares=[problems, *before], client_max_size=BODY_AT_MOST)
         for route in ROUTES:
-            application.router.add_route(route.method, PREFIX + route.path, getattr(self, route.handler))
+            application.router.add_route(route.method, prefix + route.path, getattr(self, route.handler))
         return application
 
     # questions
@@ -213,10 +226,13 @@ class Api:
         return await self._order(request, who, self._control.reload())
 
     async def _who(self, request: web.Request, fields: Fields) -> str:
-        """The peer, after the last key of the body was taken."""
+        """The token's name, or the peer of the socket; after the last key of the body was taken."""
         claim = fields.text("as", "")
         fields.finish()
-        return await self._peers.who(request.transport, claim)
+        actor = request.get(ACTOR)
+        if actor is None:
+            return await self._peers.who(request.transport, claim)
+        return f"{actor} as {claim}" if claim else actor
 
     def _until(self, fields: Fields) -> Instant:
         for_s, until = fields.seconds("for_s"), fields.optional("until")

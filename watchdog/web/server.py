@@ -16,11 +16,13 @@ from aiohttp import web
 
 from watchdog.ports import Clock, Control, WatchdogError
 from watchdog.web import socketfile
-from watchdog.web.api import Api
+from watchdog.web.access import Access
+from watchdog.web.api import PREFIX, ROUTES, Api, canonical
 from watchdog.web.metrics import metrics_handler
 from watchdog.web.orders import ACKNOWLEDGED_WITHIN_S, Orders
 from watchdog.web.peers import Peers
 from watchdog.web.problems import problems
+from watchdog.web.tokens import Tokens
 
 SILENT_S = 10.0
 """A connection that brings no whole request head for this long is closed."""
@@ -48,14 +50,19 @@ class Faces:
         port: int,
         acknowledged_within_s: float = ACKNOWLEDGED_WITHIN_S,
         page: tuple[str, int] | None = None,
+        tokens: Path | None = None,
     ) -> None:
-        """Nothing is opened before `start`. Port 0 takes a free one (see `tcp_port`); `page` None = no page."""
+        """Nothing is opened before `start`. Port 0 takes a free one (see `tcp_port`); `page` None = no page.
+
+        With a file of `tokens` the API is served beside the page. Raises TokensRefused.
+        """
         self._orders = Orders(acknowledged_within_s)
+        self._tokens = None if tokens is None else Tokens(tokens)
         api = Api(control=control, clock=clock, orders=self._orders, peers=Peers())
         self._api = _runner(api.application())
         self._probes = _runner(probes(control))
         self._page_at = page
-        self._page = None if page is None else _page_runner(control, clock)
+        self._page = None if page is None else _page_runner(control, clock, api, self._tokens)
         self._socket_path = socket_path
         self._host = host
         self._port = port
@@ -93,6 +100,8 @@ class Faces:
         pages = () if self._page is None else (self._page.cleanup(),)
         await asyncio.gather(self._api.cleanup(), self._probes.cleanup(), *pages)
         await self._orders.close(STOP_S)
+        if self._tokens is not None:
+            self._tokens.close()
         if self._identity is not None:
             with contextlib.suppress(OSError):  # a read-only or vanished directory: the next daemon replaces the file
                 socketfile.remove(self._socket_path, self._identity)
@@ -132,10 +141,16 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
         raise PortRefused(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
 
 
-def _page_runner(control: Control, clock: Clock) -> web.AppRunner:
+def _page_runner(control: Control, clock: Clock, api: Api, tokens: Tokens | None) -> web.AppRunner:
+    """The page, and beside it the API where tokens say who may."""
     from watchdog.web.page.application import PageApp  # noqa: PLC0415 - jinja2 costs memory only where a page is served
 
-    return _runner(PageApp(control, clock).application())
+    application = PageApp(control, clock).application()
+    if tokens is not None:
+        scopes = {(route.method, PREFIX + canonical(route.path)): route.scope for route in ROUTES}
+        guard = Access(tokens, control, clock, scopes).middleware
+        application.add_subapp(PREFIX, api.application(prefix="", before=(guard,)))
+    return _runner(application)
 
 
 def _runner(application: web.Application) -> web.AppRunner:
