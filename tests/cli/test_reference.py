@@ -15,7 +15,19 @@ from watchdog.cli.main import COMMANDS, cli
 DOCS = Path(__file__).parents[2] / "docs" / "reference"
 PAGE = (DOCS / "cli.md").read_text()
 
-SHARED = {"--socket", "--server", "--token-file", "-o", "--no-headers", "--utc", "--as", "-c", "--config", "-h", "--help"}
+SHARED = {
+    "--socket",
+    "--server",
+    "--token-file",
+    "-o",
+    "--no-headers",
+    "--utc",
+    "--as",
+    "-c",
+    "--config",
+    "-h",
+    "--help",
+}
 
 
 def section(name: str) -> str:

@@ -21,6 +21,7 @@ DEFAULTS = {
     "MetricsSection.port": 9469,
     "PageSection.host": "127.0.0.1",
     "PageSection.port": 9470,
+    "PageSection.login": False,
     "LogSection.format": "json",
     "LogSection.level": "info",
     "DefaultsSection.bake_time": "30m",

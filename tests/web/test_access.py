@@ -17,8 +17,8 @@ import yaml
 
 from watchdog.testing.clock import WorldClock
 from watchdog.testing.control import FakeControl
-from watchdog.web.access import FAILURES
 from watchdog.web.api import PREFIX, ROUTES
+from watchdog.web.failures import FAILURES
 from watchdog.web.server import Faces
 from watchdog.web.tokens import SCOPES, Tokens, TokensRefused, make_token
 
@@ -82,7 +82,7 @@ def filled(path: str) -> str:
 async def test_no_route_answers_without_a_valid_token_or_below_its_scope(
     network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("watchdog.web.access.FAILURES", 1000)
+    monkeypatch.setattr("watchdog.web.failures.FAILURES", 1000)
     for scope in SCOPES:
         network.allow(f"only-{scope}", scope)
     for route in ROUTES:
@@ -137,7 +137,7 @@ async def test_a_file_that_cannot_be_understood_lets_nobody_in_until_it_can(netw
 async def test_failures_of_one_address_are_limited_for_a_while_also_with_a_good_token(
     network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("watchdog.web.access.WITHIN_S", 2.0)
+    monkeypatch.setattr("watchdog.web.failures.WITHIN_S", 2.0)
     for _ in range(FAILURES):
         assert (await network.ask("GET", "/status", "wd_reader_guess"))[0] == 401
     assert (await network.ask("GET", "/status", "reader"))[0] == 429

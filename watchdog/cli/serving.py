@@ -41,6 +41,7 @@ async def serve(assembly: Assembly) -> None:
         port=settings.api.metrics.tcp,
         page=None if settings.api.page is None else (settings.api.page.host, settings.api.page.tcp),
         tokens=None if settings.api.tokens is None else Path(settings.api.tokens),
+        closed=settings.api.page is not None and settings.api.page.login,
     )
     files = FileWatch(assembly)
     _on_signals(assembly, files)

@@ -42,6 +42,8 @@ def contradictions(settings: Settings) -> Iterator[Finding]:
     yield from _state(settings)
     if settings.api.tokens is not None and settings.api.page is None:
         yield Finding(trail=("api", "tokens"), message="needs an address to be used on", hint="page: {}")
+    if settings.api.page is not None and settings.api.page.login and settings.api.tokens is None:
+        yield Finding(trail=("api", "page", "login"), message="nobody could log in", hint="tokens: /path of a file")
     yield from _channels(settings)
     yield from _knobs(settings, ("defaults",))
     workloads: dict[tuple[str, ...], str] = {}

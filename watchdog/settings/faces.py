@@ -25,15 +25,20 @@ class MetricsSection(Section):
 
 
 class PageSection(Section):
-    """The status page for browsers. It reads only; whoever reaches the address may look."""
+    """The status page for browsers. Without `tokens` it reads only, and whoever reaches the address may look."""
 
     host: Text = Field(
         default="127.0.0.1",
-        description="Address to listen on. Default 127.0.0.1: the page has no log-in, so it is shown to others by what "
-        "stands before it (kubectl port-forward, an ingress with a log-in).",
+        description="Address to listen on. Default 127.0.0.1: it is shown to others by what stands before it (kubectl "
+        "port-forward, an ingress that ends TLS).",
     )
     tcp: Annotated[int, Whole(least=0, most=65535)] = Field(
         default=9470, alias="port", description="TCP port; 0 = any free one (the log says which). Default 9470."
+    )
+    login: bool = Field(
+        default=False,
+        description="true = the page is shown only to who has logged in with a token. Default false: looking is free where "
+        "the address can be reached, ordering never is.",
     )
 
 

@@ -8,7 +8,6 @@ of one address are limited, and a limited one learns nothing more.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
@@ -16,17 +15,13 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from watchdog.ports import Clock, Control
+from watchdog.ports import Control
+from watchdog.web.failures import Failures
 from watchdog.web.problems import problem
 from watchdog.web.tokens import Principal, Tokens
 
 ACTOR = web.RequestKey("actor", str)
 """Who asks, for `web.api`."""
-
-FAILURES = 10
-WITHIN_S = 60.0
-"""So many failures of one address in so many seconds, and it has to wait."""
-ADDRESSES = 2000
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -36,10 +31,11 @@ _log = structlog.get_logger("watchdog.web")
 class Access:
     """Decides for each request. `scopes` = (method, path of the route) to its scope."""
 
-    def __init__(self, tokens: Tokens, control: Control, clock: Clock, scopes: dict[tuple[str, str], str]) -> None:
+    def __init__(
+        self, tokens: Tokens, control: Control, failures: Failures, scopes: dict[tuple[str, str], str]
+    ) -> None:
         """Nothing is read before the first request."""
-        self._tokens, self._control, self._clock, self._scopes = tokens, control, clock, scopes
-        self._failed: OrderedDict[str, deque[float]] = OrderedDict()
+        self._tokens, self._control, self._failures, self._scopes = tokens, control, failures, scopes
 
     @property
     def middleware(self) -> Middleware:
@@ -47,12 +43,11 @@ class Access:
 
         @web.middleware
         async def demanded(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if self._limited(request):
-                words = f"too many failures from here: wait {WITHIN_S:g} s"
-                return problem(HTTPStatus.TOO_MANY_REQUESTS, words, code="refused")
+            if limited := self._failures.limited(request):
+                return problem(HTTPStatus.TOO_MANY_REQUESTS, limited, code="refused")
             principal = await self._principal(request)
             if principal is None:
-                self._note(request)
+                self._failures.note(request)
                 answer = problem(HTTPStatus.UNAUTHORIZED, "a valid token is needed", code="refused")
                 answer.headers["WWW-Authenticate"] = "Bearer"
                 return answer
@@ -93,17 +88,3 @@ class Access:
             found = await self._control.incident(place["incident"])
             return str(found["incident"]["target"])
         return ""
-
-    def _limited(self, request: web.Request) -> bool:
-        failed, now = self._failed.get(request.remote or ""), self._clock.monotonic()
-        while failed and now - failed[0] > WITHIN_S:
-            failed.popleft()
-        return failed is not None and len(failed) >= FAILURES
-
-    def _note(self, request: web.Request) -> None:
-        address = request.remote or ""
-        self._failed.setdefault(address, deque(maxlen=FAILURES)).append(self._clock.monotonic())
-        self._failed.move_to_end(address)
-        while len(self._failed) > ADDRESSES:
-            self._failed.popitem(last=False)
-        _log.warning("a request without a valid token", action="token_refused", address=address, path=request.path)

@@ -18,8 +18,10 @@ from watchdog.ports import Clock, Control, WatchdogError
 from watchdog.web import socketfile
 from watchdog.web.access import Access
 from watchdog.web.api import PREFIX, ROUTES, Api, canonical
+from watchdog.web.failures import Failures
 from watchdog.web.metrics import metrics_handler
 from watchdog.web.orders import ACKNOWLEDGED_WITHIN_S, Orders
+from watchdog.web.page.doors import Doors
 from watchdog.web.peers import Peers
 from watchdog.web.problems import problems
 from watchdog.web.tokens import Tokens
@@ -51,10 +53,12 @@ class Faces:
         acknowledged_within_s: float = ACKNOWLEDGED_WITHIN_S,
         page: tuple[str, int] | None = None,
         tokens: Path | None = None,
+        closed: bool = False,
     ) -> None:
         """Nothing is opened before `start`. Port 0 takes a free one (see `tcp_port`); `page` None = no page.
 
-        With a file of `tokens` the API is served beside the page. Raises TokensRefused.
+        With a file of `tokens` the API is served beside the page, and people may log in there; `closed` = they must.
+        Raises TokensRefused.
         """
         self._orders = Orders(acknowledged_within_s)
         self._tokens = None if tokens is None else Tokens(tokens)
@@ -62,11 +66,14 @@ class Faces:
         self._api = _runner(api.application())
         self._probes = _runner(probes(control))
         self._page_at = page
-        self._page = None if page is None else _page_runner(control, clock, api, self._tokens)
+        self._page = None if page is None else _page_runner(control, clock, api, self._doors(clock, closed=closed))
         self._socket_path = socket_path
         self._host = host
         self._port = port
         self._identity: tuple[int, int] | None = None
+
+    def _doors(self, clock: Clock, *, closed: bool) -> Doors | None:
+        return None if self._tokens is None else Doors(self._tokens, self._orders, Failures(clock), closed)
 
     async def start(self) -> None:
         """Listen on both. Raises SocketRefused or PortRefused, and then nothing is left open."""
@@ -141,14 +148,14 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
         raise PortRefused(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
 
 
-def _page_runner(control: Control, clock: Clock, api: Api, tokens: Tokens | None) -> web.AppRunner:
+def _page_runner(control: Control, clock: Clock, api: Api, doors: Doors | None) -> web.AppRunner:
     """The page, and beside it the API where tokens say who may."""
     from watchdog.web.page.application import PageApp  # noqa: PLC0415 - jinja2 costs memory only where a page is served
 
-    application = PageApp(control, clock).application()
-    if tokens is not None:
+    application = PageApp(control, clock, doors).application()
+    if doors is not None:
         scopes = {(route.method, PREFIX + canonical(route.path)): route.scope for route in ROUTES}
-        guard = Access(tokens, control, clock, scopes).middleware
+        guard = Access(doors.tokens, control, doors.failures, scopes).middleware
         application.add_subapp(PREFIX, api.application(prefix="", before=(guard,)))
     return _runner(application)
 

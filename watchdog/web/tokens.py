@@ -20,6 +20,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,8 @@ class Principal:
     scopes: frozenset[str]
     targets: frozenset[str] = frozenset()
     """Empty = all."""
+    mark: str = field(default="", repr=False)
+    """Changes with the token: a session ends when its token does."""
 
     def may(self, scope: str) -> bool:
         """Whether the scope was given."""
@@ -104,6 +107,12 @@ class Tokens:
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         return entry.principal
+
+    def stands(self, principal: Principal) -> bool:
+        """Whether the file still says the same of it: a session ends with its token."""
+        self._renew()
+        entry = self._entries.get(principal.name)
+        return entry is not None and entry.principal == principal
 
     def close(self) -> None:
         """Let the thread go."""
@@ -170,7 +179,8 @@ def _entry(entry: Any, where: str) -> _Entry:
         kind, salt_bytes, key_bytes = "", b"", b""
     if kind != "scrypt" or len(key_bytes) != _KEY:
         raise TokensRefused(f"{where}: hash: what `watchdog token` printed")
-    principal = Principal(name=str(name), scopes=frozenset(scopes), targets=frozenset(targets))
+    mark = hashlib.sha256(key_bytes).hexdigest()
+    principal = Principal(name=str(name), scopes=frozenset(scopes), targets=frozenset(targets), mark=mark)
     return _Entry(principal=principal, salt=salt_bytes, key=key_bytes)
 
 

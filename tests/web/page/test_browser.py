@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 
 from tests.web.page.conftest import Looked
+from tests.web.page.test_actions import Door, door  # noqa: F401 - a fixture
 from tests.web.page.test_page import PATHS
 from watchdog.testing.control import signal_row, target_row
 
@@ -90,16 +91,40 @@ def fill(look: Looked) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_every_page_is_accessible_by_axe_in_both_colour_schemes(browser: Browser, page: Looked, scheme) -> None:
-    from axe_playwright_python.async_playwright import Axe  # noqa: PLC0415 - only where it is there
-
     fill(page)
     context = await browser.new_context(bypass_csp=True, color_scheme=scheme)
     for path in PATHS:
         tab, _ = await opened(context, page, path)
-        results = await Axe().run(
-            tab, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}
-        )
-        assert results.violations_count == 0, f"{path}: {results.generate_report()}"
+        await assert_accessible(tab, path)
+
+
+async def test_a_person_logs_in_pauses_a_group_and_ends_it_by_keyboard_alone(browser: Browser, door: Door) -> None:
+    context = await browser.new_context(bypass_csp=True)
+    tab, found = await opened(context, door, "/login")
+    await tab.keyboard.press("Tab")  # the skip link
+    await tab.focus("#token")
+    await tab.keyboard.type(door.tokens["ann"])
+    await tab.keyboard.press("Enter")
+    await tab.wait_for_selector("form.out")
+    await tab.goto(door.url + "/pauses")
+    await assert_accessible(tab, "/pauses")
+    await tab.select_option("select[name=scope]", "group/bookstore")
+    await tab.focus("form[action='/pauses'] input[name=why]")
+    await tab.keyboard.type("database maintenance")
+    await tab.keyboard.press("Enter")
+    await tab.wait_for_selector(".said:has-text('group/bookstore is paused until')")
+    await tab.focus("form[action='/pauses/p1/end'] button")
+    await tab.keyboard.press("Enter")
+    await tab.wait_for_selector(".said:has-text('1 pause ended')")
+    assert found == []
+
+
+async def assert_accessible(tab: Page, path: str) -> None:
+    from axe_playwright_python.async_playwright import Axe  # noqa: PLC0415 - only where it is there
+
+    rules = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
+    results = await Axe().run(tab, options={"runOnly": rules})
+    assert results.violations_count == 0, f"{path}: {results.generate_report()}"
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (640, 400), (360, 740)])

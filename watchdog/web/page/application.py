@@ -1,8 +1,8 @@
-"""Routes of the page, all of them questions.
+"""Routes of the page.
 
 Role: the room's door: `web.server` opens it on an address of its own. Neighbours: asks `ports.Control`; `overview` and
-`sparkline` choose, `rendering` writes, `cache` keeps, `feed` streams. Guarantees: `ROUTES` is the whole table and all of it
-is GET; every answer carries the headers of `HEADERS`; a question that takes too long is a page that says so; what is not
+`sparkline` choose, `rendering` writes, `cache` keeps, `feed` streams, `actions` orders. Guarantees: `ROUTES` is the whole table of
+questions, all of them GET; no route orders anything unless tokens are configured; every answer carries the headers of `HEADERS`; a question that takes too long is a page that says so; what is not
 known to the control is a page with the next command, never a traceback.
 """
 
@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
@@ -21,10 +22,13 @@ from aiohttp import web
 
 from watchdog.model import JsonObject, instant, iso, parse_instant
 from watchdog.ports import Clock, Control, ControlRefused
+from watchdog.web.page.actions import LENGTHS, Actions
 from watchdog.web.page.cache import Pages
+from watchdog.web.page.doors import Doors
 from watchdog.web.page.feed import Feed, engine_s
 from watchdog.web.page.overview import Query, overview
 from watchdog.web.page.rendering import render, spell
+from watchdog.web.page.sessions import Session, Sessions
 from watchdog.web.page.sparkline import bars
 from watchdog.web.problems import STATUS_OF_CODE
 
@@ -51,8 +55,10 @@ ROUTES = (
     ("/pauses", "pauses"),
     ("/daemon", "daemon"),
     ("/events", "events"),
-    ("/assets/{name}", "asset"),
 )
+"""Path and handler of each question; `asset` and, with tokens, `login` beside them."""
+
+FORM_AT_MOST = 8 * 1024
 
 Make = Callable[[], str]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -61,16 +67,26 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class PageApp:
     """The page over one control."""
 
-    def __init__(self, control: Control, clock: Clock) -> None:
-        """Nothing runs before the first look."""
-        self._control, self._clock = control, clock
+    def __init__(self, control: Control, clock: Clock, doors: Doors | None = None) -> None:
+        """Nothing runs before the first look. Without `doors` nobody can log in, and no route orders anything."""
+        self._control, self._clock, self._doors = control, clock, doors
         self._pages, self._feed = Pages(clock), Feed(control, clock)
+        self._sessions = None if doors is None else Sessions(doors.tokens, clock)
 
     def application(self) -> web.Application:
         """The application with all routes."""
-        application = web.Application(middlewares=[guarded], client_max_size=1024)
+        application = web.Application(middlewares=[guarded], client_max_size=FORM_AT_MOST)
         for path, name in ROUTES:
-            application.router.add_get(path, getattr(self, name))
+            application.router.add_get(path, self._after_log_in(getattr(self, name)))
+        if self._doors is not None and self._sessions is not None:
+            application.router.add_get("/login", self.login)
+            application.router.add_get("/assets/{name}", self.asset)
+            doors = self._doors
+            Actions(self._control, self._clock, doors.orders, self._sessions, doors.failures, self._said).add(
+                application
+            )
+        else:
+            application.router.add_get("/assets/{name}", self.asset)
         application.on_shutdown.append(self._end)
         return application
 
@@ -80,7 +96,7 @@ class PageApp:
 
         async def gather() -> Make:
             status = self._control.status()
-            return lambda: self._render("overview.html", status, "/", view=overview(status, query))
+            return self._made("overview.html", status, "/", request, view=overview(status, query))
 
         return await self._show(request, f"/{query.url()}", gather)
 
@@ -96,7 +112,7 @@ class PageApp:
             limits = {entry["name"]: entry["limit"] for entry in described["target"]["signals"]}
             lines = {entry["name"]: bars(entry["polls"], limits.get(entry["name"])) for entry in polls["signals"]}
             found = {"row": described["target"], "described": described, "explained": explained, "lines": lines}
-            return lambda: self._render("target.html", status, "", **found)
+            return self._made("target.html", status, "", request, **found)
 
         return await self._show(request, request.path, gather)
 
@@ -106,7 +122,7 @@ class PageApp:
         async def gather() -> Make:
             (found,) = await _bounded(self._control.incidents(None, open_only=False))
             status, rows = self._control.status(), list(found["incidents"])[:500]
-            return lambda: self._render("incidents.html", status, "/incidents", incidents=rows)
+            return self._made("incidents.html", status, "/incidents", request, incidents=rows)
 
         return await self._show(request, "/incidents", gather)
 
@@ -117,8 +133,8 @@ class PageApp:
         async def gather() -> Make:
             (found,) = await _bounded(self._control.incident(name))
             status = self._control.status()
-            return lambda: self._render(
-                "incident.html", status, "", report=found["report"], **_incident(found["incident"])
+            return self._made(
+                "incident.html", status, "", request, report=found["report"], **_incident(found["incident"])
             )
 
         return await self._show(request, request.path, gather)
@@ -129,7 +145,8 @@ class PageApp:
         async def gather() -> Make:
             (found,) = await _bounded(self._control.pauses())
             status = self._control.status()
-            return lambda: self._render("pauses.html", status, "/pauses", **_sorted(found["pauses"], found["at"]))
+            rows = {**_sorted(found["pauses"], found["at"]), "scopes": _scopes(status)}
+            return self._made("pauses.html", status, "/pauses", request, **rows)
 
         return await self._show(request, "/pauses", gather)
 
@@ -138,7 +155,7 @@ class PageApp:
 
         async def gather() -> Make:
             status, health = self._control.status(), self._control.health()
-            return lambda: self._render("daemon.html", status, "/daemon", health=health)
+            return self._made("daemon.html", status, "/daemon", request, health=health)
 
         return await self._show(request, "/daemon", gather)
 
@@ -154,34 +171,65 @@ class PageApp:
         kept = {"Cache-Control": "public, max-age=31536000, immutable"}
         return web.Response(body=_asset(name), content_type=ASSETS[name], charset="utf-8", headers=kept)
 
+    async def login(self, request: web.Request) -> web.Response:
+        """``GET /login``: the form."""
+        text = self._made("login.html", self._control.status(), "/login", request)()
+        return web.Response(text=text, content_type="text/html", headers={"Cache-Control": "no-store"})
+
+    def _after_log_in(self, handler: Handler) -> Handler:
+        """Where reads are closed, whoever has not logged in is led to the form."""
+        if self._doors is None or not self._doors.closed:
+            return handler
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            if self._session(request) is None:
+                raise web.HTTPSeeOther("/login")
+            return await handler(request)
+
+        return guarded
+
+    def _session(self, request: web.Request) -> Session | None:
+        return None if self._sessions is None else self._sessions.of(request)
+
     async def _show(self, request: web.Request, key: str, gather: Callable[[], Awaitable[Make]]) -> web.Response:
+        session = self._session(request)
+        if session is not None:
+            key = f"{session.number}{session.said}{key}"
         try:
             page = await self._pages.page(key, gather)
+            if session is not None:
+                session.said = ""
         except ControlRefused as refused:
-            return self._problem(
-                STATUS_OF_CODE.get(refused.code, HTTPStatus.FORBIDDEN), refused.reason, refused.next_command
-            )
+            status = STATUS_OF_CODE.get(refused.code, HTTPStatus.FORBIDDEN)
+            return self._said(request, status, refused.reason, refused.next_command)
         except TimeoutError:
             words = f"No answer within {QUESTION_S:g} s: what was asked is unknown now."
-            return self._problem(HTTPStatus.GATEWAY_TIMEOUT, words, "watchdog status")
+            return self._said(request, HTTPStatus.GATEWAY_TIMEOUT, words, "watchdog status")
         headers = {"ETag": page.etag, "Cache-Control": "no-cache"}
         if request.headers.get("If-None-Match") == page.etag:
             return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
         return web.Response(body=page.body, content_type="text/html", charset="utf-8", headers=headers)
 
-    def _problem(self, status: HTTPStatus, sentence: str, command: str) -> web.Response:
-        said = {"title": status.phrase, "sentence": sentence, "command": command}
-        text = self._render("problem.html", self._control.status(), "", **said)
+    def _said(self, request: web.Request, status: int, sentence: str, command: str) -> web.Response:
+        """A page that says why not, with the next command."""
+        said = {"title": HTTPStatus(status).phrase, "sentence": sentence, "command": command}
+        text = self._made("problem.html", self._control.status(), "", request, **said)()
         return web.Response(status=status, text=text, content_type="text/html", headers={"Cache-Control": "no-store"})
 
-    def _render(self, template: str, status: JsonObject, here: str, **values: Any) -> str:
+    def _made(self, template: str, status: JsonObject, here: str, request: web.Request, **values: Any) -> Make:
+        """The page, to be written in another thread: everything that it shows is taken here."""
+        session = self._session(request)
         shown = {
             "status": status,
             "here": here,
             "evaluated": self._evaluated(status),
             "mark_of_assets": _mark_of_assets(),
+            "session": session,
+            "said": "" if session is None else session.said,
+            "can_log_in": self._sessions is not None,
+            "lengths": tuple(LENGTHS),
         }
-        return render(template, **shown, **values)
+        return partial(render, template, **shown, **values)
 
     def _evaluated(self, status: JsonObject) -> str:
         """When the engine has looked at its targets last."""
@@ -257,6 +305,15 @@ def _label(release: JsonObject | str) -> str:
     images = ", ".join((release.get("images") or {}).values())
     name = f"revision {revision}" if revision else str(release["fingerprint"])[:12]
     return f"{name} ({images})" if images else name
+
+
+def _scopes(status: JsonObject) -> list[tuple[str, str]]:
+    """What may be paused, with how much each covers."""
+    rows = status["targets"]
+    groups = Counter(str(row["group"]) for row in rows if row["group"])
+    whole = [("all", f"everything ({len(rows)} targets)")]
+    named = [(f"group/{group}", f"group {group} ({many} targets)") for group, many in sorted(groups.items())]
+    return [*whole, *named, *((f"target/{row['name']}", str(row["name"])) for row in rows)]
 
 
 def _sorted(pauses: list[JsonObject], at: str) -> dict[str, list[JsonObject]]:
