@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
-from tests.web.page.conftest import Looked
-from tests.web.page.test_actions import Door, door  # noqa: F401 - a fixture
+from tests.web.page.conftest import Door, Looked
 from tests.web.page.test_page import PATHS
 from watchdog.testing.control import signal_row, target_row
 
