@@ -192,6 +192,8 @@ class Boastful(Consecutive):
 
     __slots__ = ()
 
+    compares = False
+
     def verdicts(self, state, context, now):
         return tuple(replace(one, recovered=True) for one in super().verdicts(state, context, now))
 

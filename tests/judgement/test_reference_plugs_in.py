@@ -72,6 +72,8 @@ class Sequential:
         progress = 1.0 if fires else min(0.99, max(0.0, engine.evidence / math.log(100)))
         return Weighed(engine=engine, upto=ends[-1], rolls_back=fires, progress=progress, first_bad=first_bad)
 
+    compares = False
+
     def verdicts(self, state: Weighed, context: Context, now: Instant) -> tuple[SignalVerdict, ...]:
         health = Health.FAILING if state.rolls_back else Health.HEALTHY
         return tuple(

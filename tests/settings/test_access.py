@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,8 @@ from watchdog.settings import (
     KubernetesWorkload,
     PodAddress,
     Share,
+    Weighed,
+    Weights,
     configured,
     load_text,
     mode_of,
@@ -159,8 +162,33 @@ def test_a_timeout_that_is_not_said_stays_below_the_poll_interval(every, timeout
     assert signal.timeout_s == signal.http.timeout_s == pytest.approx(timeout)
 
 
-def test_the_rule_that_is_not_said_is_six_of_twelve_and_respects_the_tolerated_interruption():
-    assert only_signal('{http: "http://api"}').rule == Share(failed=6, of=12, tolerant=True)
+WEIGHED = Weighed(tolerate_error_rate=0.005, unacceptable_error_rate=0.05, times_worse=3.0)
+
+
+def test_a_signal_without_a_rule_is_weighed_with_the_rates_of_its_target_or_its_own():
+    assert only_signal('{http: "http://api"}').rule == WEIGHED
+    own = only_signal('{http: "http://api", unacceptable_error_rate: 10%, times_worse: 5}').rule
+    assert own == replace(WEIGHED, unacceptable_error_rate=0.1, times_worse=5.0)
+
+
+def test_a_signal_that_says_states_is_counted_and_respects_the_tolerated_interruption():
+    assert only_signal("{workload: {}}").rule == Share(failed=6, of=12, tolerant=True)
+
+
+def test_the_knobs_of_a_target_go_before_those_of_the_defaults():
+    text = """
+defaults: {tolerate_error_rate: 1%, max_interruptions: 4 per 20m}
+targets:
+  api: {false_alarm_bound: 5%, times_worse: 2, signals: {health: {http: "http://api"}}}
+"""
+    (target,) = configured(load_text(text, {}).settings)
+    assert target.weights == Weights(
+        rates=Weighed(tolerate_error_rate=0.01, unacceptable_error_rate=0.05, times_worse=2.0),
+        interruptions=4,
+        interruptions_within_s=1200.0,
+        false_alarm_bound=0.05,
+    )
+    assert target.signals[0].rule == target.weights.rates
 
 
 @pytest.mark.parametrize(

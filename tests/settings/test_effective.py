@@ -30,6 +30,12 @@ def test_what_is_shown_is_a_configuration_that_shows_the_same(text):
     assert effective(again.settings) == shown
 
 
+EVIDENCE = {
+    "fires_after": "40s",
+    "rule": {"evidence": {"tolerate_error_rate": "0.5%", "unacceptable_error_rate": "5%", "times_worse": 3}},
+}
+
+
 def test_derived_limits_are_shown():
     shown = effective(load_text(TWO, {"TOKEN": "x"}).settings)
     api = shown["targets"]["api"]
@@ -40,7 +46,7 @@ def test_derived_limits_are_shown():
         "no_rollback_before": "40s",
         "verify_healthy_for": "1m",
     }
-    assert api["signals"]["health"]["derived"] == {"fires_after": "30s", "rule": {"failed": 6, "of": 12}}
+    assert api["signals"]["health"]["derived"] == EVIDENCE
     assert shown["targets"]["web"]["signals"]["home"]["derived"] == {"fires_after": "2m"}
 
 
@@ -51,7 +57,7 @@ def test_the_speed_limit_is_the_tolerated_interruption_and_two_polls_of_the_slow
 
 def test_none_is_shown_as_what_it_means():
     api = effective(load_text(SMALLEST, {}).settings)["targets"]["api"]
-    assert api["signals"]["health"]["derived"] == {"fires_after": "30s", "rule": {"failed": 6, "of": 12}}
+    assert api["signals"]["health"]["derived"] == EVIDENCE
     assert api["signals"]["health"]["http"]["timeout"] == "3s"
     assert (api["mode"], api["bake_time"], api["budget"]) == ("observe", "30m", {"per_target": "2 per 1d"})
 

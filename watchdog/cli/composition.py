@@ -22,14 +22,13 @@ from typing import Protocol
 import structlog
 
 from watchdog.channels.stdout import StdoutChannel
+from watchdog.cli.judging import rules_of
 from watchdog.clients.http import HttpClient
 from watchdog.engine.board import Watch, WatchedSignal
 from watchdog.engine.clock import SystemClock
 from watchdog.engine.daemon import Daemon, Setup
 from watchdog.incidents.directory import DirectoryFiles
 from watchdog.incidents.recorder import IncidentRecorder
-from watchdog.judgement.rule import Rule
-from watchdog.judgement.threshold import Above, Consecutive, KOfN, default_rule
 from watchdog.platforms.command import CommandPlatform, Commands, CommandWriter
 from watchdog.ports import Channel, Clock, EvidenceSource, Platform, Signal, Store, StoreUnavailable
 from watchdog.redaction import Redactor
@@ -108,7 +107,7 @@ class Builder:
         return Watch(
             policy=target.policy,
             signals=signals,
-            rules=tuple(rule_of(entry) for entry in target.signals),
+            rules=rules_of(target),
             platform=platform,
             track_every_s=target.platform.every_s if target.platform else 5.0,
             evidence=() if platform is None else (platform,),
@@ -178,24 +177,6 @@ class Builder:
         )
         platform = KubernetesPlatform.open(client, config, self._clients.clock)
         return platform, KubernetesWriter(client, config, self._clients.clock, self._office)
-
-
-def rule_of(entry: access.ConfiguredSignal) -> Rule:
-    """The judgement's rule for a configured one."""
-    rule = entry.rule
-    if isinstance(rule, access.Above):
-        return Above(
-            signal=entry.name,
-            above=rule.above,
-            for_s=rule.for_s,
-            min_events=rule.min_events,
-            recover_below=rule.recover_below,
-        )
-    if isinstance(rule, access.Consecutive):
-        return Consecutive(signal=entry.name, n=rule.failed, recover=rule.recover)
-    if rule.tolerant:  # nothing written down: the rule that judgement has for that, numbers and all
-        return default_rule(entry.name)
-    return KOfN(signal=entry.name, failed=rule.failed, of=rule.of)
 
 
 def _check(entry: access.ConfiguredSignal) -> HttpCheck:

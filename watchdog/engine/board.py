@@ -10,11 +10,12 @@ before it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
+from watchdog.judgement import ledger
 from watchdog.judgement.judge import JudgementState, breach_of, judge, rearm
 from watchdog.judgement.rule import Context, Rule
 from watchdog.model import (
@@ -95,7 +96,7 @@ class Seen:
     failing_at: float | None = None
     """Monotonic moment of the last verdict that was failing."""
     healthy_since: float | None = None
-    """Monotonic moment since which every verdict was healthy and recovered."""
+    """Monotonic moment since which every verdict was healthy."""
     breach: Breach | None = None
     """The breach of this episode that no response has taken yet."""
     in_episode: bool = False
@@ -110,6 +111,8 @@ class Seen:
     user_events: int = 0
     """User events since the last credit to the ledger."""
     credited_at: float | None = None
+    baseline: tuple[UnitRecord | None, Instant, Mapping[str, tuple[tuple[int, int], ...]]] | None = None
+    """Record and moment that the minutes were taken of, and the minutes by signal."""
     uncounted: deque[Sample] = field(default_factory=lambda: deque(maxlen=KEEP_SAMPLES))
     """Samples that the ledger's minute counts have not seen yet."""
 
@@ -170,6 +173,7 @@ class Board:
             fresh_from=seen.fresh_from,
             tolerate_interruption_s=policy.tolerate_interruption_s,
             controls=tuple(verdict for verdict in verdicts if verdict is not None),
+            baseline=_baseline(seen, (release.started if release else None) or (state.started if state else None)),
         )
 
     def released(self, target: str) -> None:
@@ -228,17 +232,26 @@ class Board:
                 seen.in_episode, seen.breach = True, breach_of(verdict)
                 seen.episodes.append((verdict.at if verdict.first_bad is None else verdict.first_bad, None))
                 log.warning("breach", action="breach", target=verdict.target, sentence=verdict.sentence)
-        elif verdict.recovered:
+            return
+        if verdict.recovered:
             if seen.in_episode:
                 self._clear(verdict.target)
             seen.breach = None
             self._end_episode(seen)
-            if seen.healthy_since is None:
-                seen.healthy_since = moment
-        else:
+        if verdict.health is not Health.HEALTHY:
             seen.healthy_since = None
+        elif seen.healthy_since is None:
+            seen.healthy_since = moment
 
     def _end_episode(self, seen: Seen) -> None:
         if seen.in_episode and seen.episodes:
             seen.episodes[-1] = (seen.episodes[-1][0], self._clock.now())
         seen.in_episode = False
+
+
+def _baseline(seen: Seen, started: Instant | None) -> Mapping[str, tuple[tuple[int, int], ...]]:
+    """The minutes before the rollout (before the window, where none is known) of the ledger; worked out once a record."""
+    before = seen.fresh_from if started is None else started
+    if seen.baseline is None or seen.baseline[0] is not seen.record or seen.baseline[1] != before:
+        seen.baseline = (seen.record, before, ledger.minutes_before(seen.record, before))
+    return seen.baseline[2]

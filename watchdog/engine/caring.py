@@ -44,6 +44,7 @@ class Care:
         self._clock = daemon.clock
         self._said: set[str] = set()
         self._held = False
+        self._unknown = False
         self._offset: float | None = None
         self._windows: set[str] = set()
         self._looked_for_orphans: Instant | None = None
@@ -76,12 +77,14 @@ class Care:
         if isinstance(state, Held):
             self._held = True
             self._said.discard("lease-unknown")
+            self._unknown = False
         elif isinstance(state, NotHolder) and self._held:
             self._held = False
             log.error("the lease is lost", action="lease_lost", holder=state.holder)
             self._daemon.count("lease_lost")
             self._daemon.lose(f"the lease is lost: {state.holder or 'nobody'} holds it now")
-        elif isinstance(state, LeaseUnknown) and "lease-unknown" not in self._said:
+        elif isinstance(state, LeaseUnknown) and not self._unknown:
+            self._unknown = True
             log.error("the lease is not known", action="lease_unknown", reason=state.reason)
             self._daemon.count("lease_unknown")
 

@@ -45,18 +45,19 @@ class Poller:
         self.on_samples: Callable[[str, Sequence[Sample]], None] = lambda *_: None
         self.look_again: Callable[[], Awaitable[object]] | None = None
         """Reads the platform anew: an instance that failed may have left since the last read."""
+        self._last: float | None = None
+        """Begin of the last poll. It outlives a restart of the loop: after our own stall the supervisor may come first."""
 
     async def run(self, beat: Beat) -> None:
         """Poll for ever."""
         every = self._watched.every_s
         wait = (phase(self._target, self._watched.signal.name, every) - self._clock.now()) % every
         due = self._clock.monotonic() + wait
-        last: float | None = None
         while True:
             await self._clock.sleep(due - self._clock.monotonic())
             began = self._clock.monotonic()
-            self._watch_ourselves(began, due, last)
-            last = began
+            self._watch_ourselves(began, due, self._last)
+            self._last = began
             samples = await self._settled(await self.poll())
             self._board.take(self._target, samples)
             self.on_samples(self._target, samples)

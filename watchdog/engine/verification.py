@@ -32,7 +32,8 @@ def look(seen: Seen, incident: Incident, window: Window) -> Verified | Supersede
         return Superseded(sentence=f"{fresh.release.label} was deployed during the verification; it is judged anew")
     if verdict is not None and verdict.health is Health.FAILING:
         return Verified(reason=CloseReason.NOT_RECOVERED, sentence=f"still failing: {verdict.sentence}")
-    if seen.healthy_since is not None and window.at - seen.healthy_since >= policy.verify_s:
+    recovered = verdict is not None and verdict.recovered
+    if recovered and seen.healthy_since is not None and window.at - seen.healthy_since >= policy.verify_s:
         whole = window.now - (incident.first_bad or incident.opened_at)
         text = f"every signal healthy for {policy.verify_s:.0f} s; {whole:.0f} s since the first bad sample"
         return Verified(reason=CloseReason.RECOVERED, sentence=text)

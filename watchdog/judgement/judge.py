@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from watchdog.judgement.intake import sort_out
+from watchdog.judgement.intake import Intake, sort_out
 from watchdog.judgement.live_control import LiveControl, remember, summarise
 from watchdog.judgement.rule import Context, Rule
 from watchdog.judgement.window import SUSPICIOUS_PROGRESS, SUSPICIOUS_RUN
@@ -54,7 +54,7 @@ def judge(
     sorted_out = sort_out(samples, context, state.ready_once, now)
     after = JudgementState(
         rules=tuple(
-            rule.observe(kept, [s for s in sorted_out.counted if s.signal in rule.signals], context, now)
+            rule.observe(kept, _given(rule, sorted_out), context, now)
             for rule, kept in zip(rules, state.rules, strict=True)
         ),
         fresh_from=state.fresh_from,
@@ -65,6 +65,12 @@ def judge(
         verdict for rule, kept in zip(rules, after.rules, strict=True) for verdict in rule.verdicts(kept, context, now)
     )
     return after, _of_target(context.target, verdicts, now)
+
+
+def _given(rule: Rule, found: Intake) -> list[Sample]:
+    """The samples that a rule gets to see."""
+    given = (*found.counted, *found.old) if rule.compares else found.counted
+    return [sample for sample in given if sample.signal in rule.signals]
 
 
 def old_instances(state: JudgementState, verdict: TargetVerdict | None, context: Context, now: Instant) -> LiveControl:

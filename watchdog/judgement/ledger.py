@@ -30,6 +30,9 @@ from watchdog.model import (
 )
 
 MOST_RELEASES = 30
+BASELINE_S = 3600.0
+"""The hour before a rollout says what is normal."""
+
 MINUTES_S = 70 * 60.0
 """Minute counts that are kept: an hour of baseline and some minutes that may be left out of it."""
 
@@ -208,6 +211,15 @@ def last_known_good(
 
 
 # -- baseline --------------------------------------------------------------------------------------------------------
+
+
+def minutes_before(unit: UnitRecord | None, moment: Instant) -> dict[str, tuple[tuple[int, int], ...]]:
+    """By signal: (events, bad) of each kept minute that was over at `moment` and not older than an hour, oldest first."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for one in unit.minutes if unit else ():
+        if moment - BASELINE_S <= one.minute <= moment - 60.0:
+            found.setdefault(one.signal, []).append((one.good + one.bad, one.bad))
+    return {signal: tuple(minutes) for signal, minutes in found.items()}
 
 
 def count_minutes(unit: UnitRecord, samples: Sequence[Sample], now: Instant, *, baseline: bool = True) -> UnitRecord:

@@ -3,7 +3,7 @@
 Role: what `judge` drives and what the threshold rules, and later the sequential rule, are. Neighbours: `threshold` (rules by
 count), `judge` (drives them), `intake` (decides which samples a rule gets to see).
 What a rule may rely on: every sample it is given ends after `Context.fresh_from`, belongs to the release now running or
-to none in particular, and comes from an instance that has been ready (a sample of one that has not says "no events").
+to none in particular (one that `compares` gets those of the old release too), and comes from an instance that has been ready (a sample of one that has not says "no events").
 Samples of one poll carry the same `end` (`intake` sees to it). What it may not rely on: order, and that a sample comes only once.
 What every rule must give: a pure function of what it was given; an Unknown never moves it towards failing; `progress`
 never rises on good samples.
@@ -11,7 +11,8 @@ never rises on good samples.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import field
 from typing import Any, Protocol
 
 from watchdog.model import Instance, Instant, Sample, SignalVerdict, TargetVerdict, record
@@ -36,6 +37,8 @@ class Context:
     instances: tuple[Instance, ...] = ()
     tolerate_interruption_s: float = 30.0
     controls: tuple[TargetVerdict, ...] = ()
+    baseline: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    """By signal: (events, bad) of each minute of the hour before the rollout (or before the window), oldest first."""
 
 
 class Rule(Protocol):
@@ -44,6 +47,11 @@ class Rule(Protocol):
     @property
     def signals(self) -> tuple[str, ...]:
         """Names of the signals it covers: one for a threshold rule, several for a rule that weighs them together."""
+        ...
+
+    @property
+    def compares(self) -> bool:
+        """It is given the samples of the old release as well, which carry that release: it compares the two."""
         ...
 
     def start(self, context: Context, now: Instant) -> Any:

@@ -81,6 +81,11 @@ class Windowed(ABC):
         return (self.signal,)
 
     @property
+    def compares(self) -> bool:
+        """It counts one release alone."""
+        return False
+
+    @property
     def horizon_s(self) -> float:
         """Age at which a poll no longer belongs to any run."""
         return HORIZON_S

@@ -56,6 +56,28 @@ class Share:
 
 
 @record
+class Weighed:
+    """Nothing is counted: the signal is weighed as evidence, with these rates."""
+
+    tolerate_error_rate: float
+    unacceptable_error_rate: float
+    times_worse: float
+
+
+@record
+class Weights:
+    """What holds for all signals of a target that are weighed. `interruptions` are borne within `interruptions_within_s`."""
+
+    rates: Weighed
+    interruptions: int
+    interruptions_within_s: float
+    false_alarm_bound: float
+
+
+CountingRule = Above | Consecutive | Share
+
+
+@record
 class PodAddress:
     """Ask every instance of the target. `port` 0 = the one that the platform names for it."""
 
@@ -91,7 +113,7 @@ class ConfiguredSignal:
     every_s: float
     timeout_s: float
     """Bound of one poll; for `workload` one poll interval."""
-    rule: Above | Consecutive | Share
+    rule: CountingRule | Weighed
     counts_users: bool = False
     http: Request | None = None
 
@@ -132,6 +154,7 @@ class ConfiguredTarget:
     policy: TargetPolicy
     platform: KubernetesWorkload | CommandPrograms | None
     signals: tuple[ConfiguredSignal, ...]
+    weights: Weights
     channels: tuple[str, ...]
     links: Mapping[str, str]
     features: Mapping[str, str]
@@ -220,10 +243,11 @@ def configured(settings: Settings) -> tuple[ConfiguredTarget, ...]:
 def _configured(settings: Settings, name: str) -> ConfiguredTarget:
     target = settings.targets[name]
     policy = policy_of(settings, name)
-    signals = tuple(signal_of(key, signal) for key, signal in target.signals.items())
+    weights = weights_of(settings, name)
+    signals = tuple(signal_of(key, signal, weights.rates) for key, signal in target.signals.items())
     platform = _platform_of(target.kubernetes, target.command)
     channels = tuple(settings.notify) if target.notify is None else target.notify
-    everything = [policy, *signals, *([platform] if platform else [])]
+    everything = [policy, weights, *signals, *([platform] if platform else [])]
     rest = [channels, target.links, target.features]
     text = json.dumps([[to_document(entry) for entry in everything], rest], sort_keys=True, default=list)
     return ConfiguredTarget(
@@ -231,6 +255,7 @@ def _configured(settings: Settings, name: str) -> ConfiguredTarget:
         policy=policy,
         platform=platform,
         signals=signals,
+        weights=weights,
         channels=channels,
         links=target.links,
         features=target.features,
@@ -238,8 +263,34 @@ def _configured(settings: Settings, name: str) -> ConfiguredTarget:
     )
 
 
-def signal_of(name: str, signal: SignalSection) -> ConfiguredSignal:
-    """The record of one signal."""
+def weights_of(settings: Settings, target: str = "") -> Weights:
+    """What the signals of a target (empty: of one that says nothing itself) are weighed with."""
+    own: TargetKnobs = settings.targets[target] if target else TargetKnobs()
+    base = settings.defaults
+    allowed = own.max_interruptions or base.max_interruptions
+    return Weights(
+        rates=Weighed(
+            tolerate_error_rate=_either(own.tolerate_error_rate, base.tolerate_error_rate),
+            unacceptable_error_rate=_either(own.unacceptable_error_rate, base.unacceptable_error_rate),
+            times_worse=_either(own.times_worse, base.times_worse),
+        ),
+        interruptions=allowed.count,
+        interruptions_within_s=allowed.window_s,
+        false_alarm_bound=_either(own.false_alarm_bound, base.false_alarm_bound),
+    )
+
+
+def weighed_of(signal: SignalSection, rates: Weighed) -> Weighed:
+    """The rates of one signal: its own, else its target's."""
+    return Weighed(
+        tolerate_error_rate=_either(signal.tolerate_error_rate, rates.tolerate_error_rate),
+        unacceptable_error_rate=_either(signal.unacceptable_error_rate, rates.unacceptable_error_rate),
+        times_worse=_either(signal.times_worse, rates.times_worse),
+    )
+
+
+def signal_of(name: str, signal: SignalSection, rates: Weighed) -> ConfiguredSignal:
+    """The record of one signal; without a rule its counts are weighed with these rates of its target."""
     http = signal.http
     timeout = timeout_of(http, signal.every) if http else signal.every
     return ConfiguredSignal(
@@ -247,7 +298,7 @@ def signal_of(name: str, signal: SignalSection) -> ConfiguredSignal:
         kind="http" if http else "workload",
         every_s=signal.every,
         timeout_s=timeout,
-        rule=rule_of(signal.rule, signal.every),
+        rule=weighed_of(signal, rates) if signal.rule is None and http else rule_of(signal.rule, signal.every),
         counts_users=signal.counts_users,
         http=_request_of(http, timeout) if http else None,
     )
@@ -258,8 +309,8 @@ def timeout_of(http: HttpSection, every: float) -> float:
     return http.timeout if http.timeout is not None else min(DEFAULT_TIMEOUT, round(0.6 * every, 3))
 
 
-def rule_of(rule: Rule | None, every: float) -> Above | Consecutive | Share:
-    """The rule in force, every None resolved."""
+def rule_of(rule: Rule | None, every: float) -> CountingRule:
+    """The counting rule in force, every None resolved."""
     if rule is None:
         return Share(failed=DEFAULT_FAILED, of=DEFAULT_OF, tolerant=True)
     if isinstance(rule, AboveRule):
@@ -279,8 +330,10 @@ def polls_in(window: float, every: float) -> int:
     return math.floor(window / every + 1e-9)
 
 
-def fires_after(rule: Above | Consecutive | Share, every: float, tolerated: float) -> float:
+def fires_after(rule: CountingRule | Weighed, every: float, tolerated: float) -> float:
     """Seconds of complete failure after which a rule fires at the earliest."""
+    if isinstance(rule, Weighed):
+        return tolerated + 2 * every
     if isinstance(rule, Above):
         return rule.for_s
     least = tolerated if isinstance(rule, Share) and rule.tolerant else 0.0

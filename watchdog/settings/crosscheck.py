@@ -10,13 +10,18 @@ from collections.abc import Iterable, Iterator
 
 from watchdog.model import Mode, TargetPolicy
 from watchdog.settings.access import (
+    CountingRule,
+    Weighed,
+    Weights,
     base_policy,
     fires_after,
     mode_of,
     policy_of,
     polls_in,
     rule_of,
+    signal_of,
     timeout_of,
+    weights_of,
     workload_of,
 )
 from watchdog.settings.http_check import HttpSection
@@ -29,6 +34,10 @@ from watchdog.settings.targets import TargetSection
 from watchdog.settings.units import format_duration as spell
 from watchdog.settings.units import format_rate
 from watchdog.settings.wording import Finding, keys_of
+
+MOST_FALSE_ALARMS = 0.2
+LEAST_WEIGHED_S = 1.0
+"""Evidence is weighed in whole seconds: a shorter tolerated interruption needs a rule that counts."""
 
 _WORKLOADS = ("deployment", "statefulset", "daemonset")
 
@@ -112,6 +121,30 @@ def _knobs(settings: Settings, trail: Trail, target: str = "") -> Iterator[Findi
             yield Finding(trail=(*trail, key), message=message, involves=others)
 
 
+def _weights(weights: Weights, tolerated: float) -> Iterator[tuple[tuple[str, ...], bool, str]]:
+    """Knobs of the evidence rule that could never fire, or always would."""
+    rates, count = weights.rates, weights.interruptions
+    yield (
+        ("unacceptable_error_rate", "tolerate_error_rate"),
+        rates.tolerate_error_rate >= rates.unacceptable_error_rate,
+        (
+            f"unacceptable_error_rate ({format_rate(rates.unacceptable_error_rate)}) is not more than tolerate_error_rate "
+            f"({format_rate(rates.tolerate_error_rate)})"
+        ),
+    )
+    within, needed = weights.interruptions_within_s, (count + 1) * tolerated / 3
+    yield (
+        ("max_interruptions", "tolerate_interruption"),
+        within <= needed,
+        f"max_interruptions: {count + 1} interruptions of a third of tolerate_interruption do not fit into {spell(within)}",
+    )
+    yield (
+        ("false_alarm_bound",),
+        weights.false_alarm_bound > MOST_FALSE_ALARMS,
+        f"false_alarm_bound ({format_rate(weights.false_alarm_bound)}) is more than 20%: nobody would believe it",
+    )
+
+
 def _first_said(settings: Settings, keys: tuple[str, ...]) -> str:
     return next((key for key in keys if key in settings.defaults.model_fields_set), keys[0])
 
@@ -124,6 +157,7 @@ def _pairs(settings: Settings, target: str) -> Iterator[tuple[tuple[str, ...], b
         at_most < bake,
         f"bake_at_most ({spell(at_most)}) is shorter than bake_time ({spell(bake)})",
     )
+    yield from _weights(weights_of(settings, target), tolerated)
     yield (
         ("countdown", "ask"),
         policy.countdown_s >= policy.ask_timeout_s,
@@ -162,6 +196,7 @@ def _signal(settings: Settings, target: TargetSection, trail: Trail, signal: Sig
         yield Finding(trail=(*trail, "counts_users"), message="a workload signal sees no users")
     yield from _rule(trail, signal)
     yield from _pace(settings, str(trail[1]), trail, signal)
+    yield from _evidence(settings, str(trail[1]), trail, signal)
 
 
 def _needs_a_platform(target: TargetSection, trail: Trail, signal: SignalSection) -> Iterator[Finding]:
@@ -213,10 +248,40 @@ def _one_event_a_poll(signal: SignalSection) -> bool:
     return signal.http is None or signal.http.pods is None
 
 
+def _rule_in_force(settings: Settings, target: str, signal: SignalSection) -> CountingRule | Weighed:
+    return signal_of("", signal, weights_of(settings, target).rates).rule
+
+
+def _evidence(settings: Settings, target: str, trail: Trail, signal: SignalSection) -> Iterator[Finding]:
+    """What is weighed needs rates that fit together, and an interruption of at least a second."""
+    rule, tolerated = _rule_in_force(settings, target, signal), policy_of(settings, target).tolerate_interruption_s
+    own = [
+        key
+        for key in ("unacceptable_error_rate", "tolerate_error_rate", "times_worse")
+        if key in signal.model_fields_set
+    ]
+    if not isinstance(rule, Weighed):
+        for key in own:
+            yield Finding(
+                trail=(*trail, key), message="says nothing beside a rule that counts", involves=((*trail, "rule"),)
+            )
+        return
+    if own and rule.tolerate_error_rate >= rule.unacceptable_error_rate:
+        message = (
+            f"unacceptable_error_rate ({format_rate(rule.unacceptable_error_rate)}) is not more than tolerate_error_rate "
+            f"({format_rate(rule.tolerate_error_rate)})"
+        )
+        yield Finding(trail=(*trail, own[0]), message=message)
+    if tolerated < LEAST_WEIGHED_S:
+        message = f"tolerate_interruption ({spell(tolerated)}) is too short to weigh evidence: it needs at least 1s, or a rule"
+        places = tuple((*place, "tolerate_interruption") for place in (("targets", target), ("defaults",)))
+        yield Finding(trail=trail, message=message, hint="rule: {consecutive: 3}", involves=places)
+
+
 def _pace(settings: Settings, target: str, trail: Trail, signal: SignalSection) -> Iterator[Finding]:
     """It must be able to fire within bake time, and to be noticed when it says nothing."""
     policy, every = policy_of(settings, target), signal.every
-    earliest = fires_after(rule_of(signal.rule, every), every, policy.tolerate_interruption_s)
+    earliest = fires_after(_rule_in_force(settings, target, signal), every, policy.tolerate_interruption_s)
     involved = tuple((*place, "bake_time") for place in (("targets", target), ("defaults",)))
     if earliest >= policy.bake_s:
         message = f"fires after {spell(earliest)} at the earliest, but bake_time is {spell(policy.bake_s)}: it could never count"
@@ -278,7 +343,9 @@ def _doubts_of_target(settings: Settings, name: str, target: TargetSection) -> I
 def _hasty(trail: Trail, signal: SignalSection, policy: TargetPolicy) -> Iterator[Finding]:
     """A written rule decides alone, also against the tolerated interruption."""
     tolerated = policy.tolerate_interruption_s
+    if signal.rule is None:
+        return
     earliest = fires_after(rule_of(signal.rule, signal.every), signal.every, tolerated)
-    if signal.rule is not None and earliest < tolerated and not policy.watch_only:
+    if earliest < tolerated and not policy.watch_only:
         message = f"fires after {spell(earliest)}, sooner than tolerate_interruption ({spell(tolerated)})"
         yield Finding(trail=trail, message=message, hint="a rule that is written down decides alone")

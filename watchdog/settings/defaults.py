@@ -10,9 +10,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from watchdog.settings.section import Later, Section, later
+from watchdog.settings.section import Section
 from watchdog.settings.units import Allowance
-from watchdog.settings.values import DAY, Duration, Per, Whole
+from watchdog.settings.values import DAY, Duration, Factor, Per, Rate, Whole
 
 Bake = Duration(least=1, most=7 * DAY)
 Tolerance = Duration(least=0.1, most=3600)
@@ -115,11 +115,30 @@ class DefaultsSection(Section):
     blind_after: Annotated[float, Duration(least=1, most=DAY)] = Field(
         default=300.0, description="Seconds a signal may say nothing before a person is told. Default 5 min."
     )
-    tolerate_error_rate: Later = later("the evidence rule's knobs")
-    unacceptable_error_rate: Later = later("the evidence rule's knobs")
-    times_worse: Later = later("the evidence rule's knobs")
-    max_interruptions: Later = later("the evidence rule's knobs")
-    false_alarm_bound: Later = later("the evidence rule's knobs")
+    tolerate_error_rate: Annotated[float, Rate()] = Field(
+        default=0.005,
+        description="Share of failed requests that is never a reason to roll back (6 times as much of probes, 4 times of slow "
+        "requests). Default 0.5%: every service has its noise.",
+    )
+    unacceptable_error_rate: Annotated[float, Rate()] = Field(
+        default=0.05,
+        description="Share of failed requests that always is a reason unless it was so before (4 times as much of probes, "
+        "twice of slow requests). Default 5%.",
+    )
+    times_worse: Annotated[float, Factor()] = Field(
+        default=3.0,
+        description="Between the two: a reason when it is worse than so many times the hour before the rollout. Default 3.",
+    )
+    max_interruptions: Annotated[Allowance, Per()] = Field(
+        default=Allowance(count=3, window_s=600.0),
+        description="So many separate interruptions are borne in that time; the next one is a reason. Default 3 per 10m: a "
+        "slow crash loop shows by them.",
+    )
+    false_alarm_bound: Annotated[float, Rate()] = Field(
+        default=0.01,
+        description="Chance, over one watch, of a rollback of a release that is exactly as bad as tolerated. Default 1%, "
+        "nominal: healthy releases are measured far below it.",
+    )
 
 
 class TargetKnobs(Section):
@@ -145,8 +164,10 @@ class TargetKnobs(Section):
     blind_after: Annotated[float | None, Duration(least=1, most=DAY)] = Field(
         default=None, description="None = as in `defaults`."
     )
-    tolerate_error_rate: Later = later("the evidence rule's knobs")
-    unacceptable_error_rate: Later = later("the evidence rule's knobs")
-    times_worse: Later = later("the evidence rule's knobs")
-    max_interruptions: Later = later("the evidence rule's knobs")
-    false_alarm_bound: Later = later("the evidence rule's knobs")
+    tolerate_error_rate: Annotated[float | None, Rate()] = Field(default=None, description="None = as in `defaults`.")
+    unacceptable_error_rate: Annotated[float | None, Rate()] = Field(
+        default=None, description="None = as in `defaults`."
+    )
+    times_worse: Annotated[float | None, Factor()] = Field(default=None, description="None = as in `defaults`.")
+    max_interruptions: Annotated[Allowance | None, Per()] = Field(default=None, description="None = as in `defaults`.")
+    false_alarm_bound: Annotated[float | None, Rate()] = Field(default=None, description="None = as in `defaults`.")

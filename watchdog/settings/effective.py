@@ -12,7 +12,17 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from watchdog.model import DataSafety, TargetPolicy
-from watchdog.settings.access import Above, ConfiguredSignal, Consecutive, Share, fires_after, policy_of, signal_of
+from watchdog.settings.access import (
+    Above,
+    ConfiguredSignal,
+    Consecutive,
+    CountingRule,
+    Weighed,
+    fires_after,
+    policy_of,
+    signal_of,
+    weights_of,
+)
 from watchdog.settings.root import Settings
 from watchdog.settings.secret import Secret
 from watchdog.settings.section import Section
@@ -39,7 +49,8 @@ def effective(settings: Settings) -> dict[str, Any]:
 
 def _target(settings: Settings, name: str, target: TargetSection) -> dict[str, Any]:
     policy = policy_of(settings, name)
-    signals = {key: signal_of(key, signal) for key, signal in target.signals.items()}
+    weights = weights_of(settings, name)
+    signals = {key: signal_of(key, signal, weights.rates) for key, signal in target.signals.items()}
     slowest = max(signal.every_s for signal in signals.values())
     shown = _section(target)
     shown |= {
@@ -48,6 +59,11 @@ def _target(settings: Settings, name: str, target: TargetSection) -> dict[str, A
         "bake_events": policy.bake_events,
         "bake_at_most": format_duration(policy.bake_at_most_s),
         "tolerate_interruption": format_duration(policy.tolerate_interruption_s),
+        "tolerate_error_rate": format_rate(weights.rates.tolerate_error_rate),
+        "unacceptable_error_rate": format_rate(weights.rates.unacceptable_error_rate),
+        "times_worse": weights.rates.times_worse,
+        "max_interruptions": _allowance(weights.interruptions, weights.interruptions_within_s),
+        "false_alarm_bound": format_rate(weights.false_alarm_bound),
         "countdown": format_duration(policy.countdown_s),
         "evidence": format_duration(policy.evidence_s),
         "ask": {"timeout": format_duration(policy.ask_timeout_s), "then": policy.ask_then},
@@ -82,7 +98,15 @@ def _signal(section: SignalSection, signal: ConfiguredSignal, policy: TargetPoli
     return shown | {"derived": derived}
 
 
-def _rule(rule: Above | Consecutive | Share) -> dict[str, Any]:
+def _rule(rule: CountingRule | Weighed) -> dict[str, Any]:
+    if isinstance(rule, Weighed):
+        return {
+            "evidence": {
+                "tolerate_error_rate": format_rate(rule.tolerate_error_rate),
+                "unacceptable_error_rate": format_rate(rule.unacceptable_error_rate),
+                "times_worse": rule.times_worse,
+            }
+        }
     if isinstance(rule, Above):
         return {
             "above": format_rate(rule.above),

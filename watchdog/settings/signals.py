@@ -13,7 +13,7 @@ from pydantic import Field
 from watchdog.settings.http_check import HttpSection
 from watchdog.settings.rules import Rule
 from watchdog.settings.section import Later, Section, later
-from watchdog.settings.values import Duration, Flag
+from watchdog.settings.values import Duration, Factor, Flag, Rate
 
 DEFAULT_EVERY = 5.0
 DEFAULT_TIMEOUT = 3.0
@@ -46,18 +46,23 @@ class SignalSection(Section):
     )
     rule: Rule | None = Field(
         default=None,
-        description="When the samples count as failing. None = 6 of the last 12 are bad: no single blip fires, half an "
-        "outage does.",
+        description="When the samples count as failing, by counting. None = they are weighed with the target's other signals "
+        "as evidence against the release (docs/judgement.md); of `workload`, which says states, 6 of the last 12 are bad.",
     )
     counts_users: Annotated[bool, Flag()] = Field(
         default=False,
         description="true = its events are requests of users, so they count towards `bake_events`. Default false: a probe "
         "asks for itself.",
     )
-    unacceptable_error_rate: Later = later("the evidence rule's knobs")
-    tolerate_error_rate: Later = later("the evidence rule's knobs")
-    times_worse: Later = later("the evidence rule's knobs")
-    max_interruptions: Later = later("the evidence rule's knobs")
+    tolerate_error_rate: Annotated[float | None, Rate()] = Field(
+        default=None, description="Of this signal alone. None = as the target."
+    )
+    unacceptable_error_rate: Annotated[float | None, Rate()] = Field(
+        default=None, description="Of this signal alone. None = as the target."
+    )
+    times_worse: Annotated[float | None, Factor()] = Field(
+        default=None, description="Of this signal alone. None = as the target."
+    )
 
 
 def with_kind(name: Any, body: Any) -> Any:

@@ -159,6 +159,29 @@ _FALSE = frozenset({"no", "n", "off", "0"})
 
 
 @dataclass(frozen=True, slots=True)
+class Factor(Scalar):
+    """How many times as much: a plain number of at least one."""
+
+    most: float = 1000.0
+
+    def read(self, value: Any) -> float:
+        """A number."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise refused(f"expected a number such as 3, found {kind_of(value)}")
+        if not 1 <= value <= self.most:
+            raise refused(f"must be between 1 and {self.most:g}")
+        return float(value)
+
+    def show(self, value: Any) -> Any:
+        """``3``."""
+        return value if value is None or value != int(value) else int(value)
+
+    def json_schema(self) -> JsonSchemaValue:
+        """A number."""
+        return {"type": "number", "minimum": 1, "maximum": self.most}
+
+
+@dataclass(frozen=True, slots=True)
 class Flag(Scalar):
     """True or false and nothing that merely looks like it: a mistyped safety switch is refused, not guessed."""
 

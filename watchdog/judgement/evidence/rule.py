@@ -76,8 +76,8 @@ class EvidenceState:
 class EvidenceRule:
     """One rule over several signals.
 
-    `kinds` says what the events of each signal are; `baseline` holds minute counts (events, bad) of the hour before the
-    rollout, oldest first; `every_s` seconds that one delivery covers where that is longer than a poll; `limits` the value
+    `kinds` says what the events of each signal are; `own` holds the knobs of signals whose rates were set apart; `baseline`
+    minute counts (events, bad) of the hour before, oldest first, where the context brings none; `every_s` seconds that one delivery covers where that is longer than a poll; `limits` the value
     above which a `Value` sample is a bad event. Raises ValueError when a signal has no kind.
     """
 
@@ -89,6 +89,12 @@ class EvidenceRule:
     every_s: Mapping[str, float] = field(default_factory=dict)
     limits: Mapping[str, float] = field(default_factory=dict)
     stale_s: float | None = None
+    own: Mapping[str, Knobs] = field(default_factory=dict)
+
+    @property
+    def compares(self) -> bool:
+        """The old release's pods are the live control."""
+        return True
 
     def __post_init__(self) -> None:
         """Refuse a signal whose events nobody named."""
@@ -130,12 +136,12 @@ class EvidenceRule:
 
     def _terms(self, context: Context) -> Terms:
         """The target's tolerated interruption may be longer than the knob's (one replica, Recreate): the longer one holds."""
-        knobs = self.knobs
-        if context.tolerate_interruption_s > knobs.tolerate_interruption_s:
-            knobs = knobs.tolerating(context.tolerate_interruption_s)
+        knobs = _at_least(self.knobs, context.tolerate_interruption_s)
+        own = {name: _at_least(apart, context.tolerate_interruption_s) for name, apart in self.own.items()}
         kinds = {name: self.kinds[name] for name in self.signals}
-        baselines = {name: tolerated_rate(self.baseline.get(name, ()), kind, knobs) for name, kind in kinds.items()}
-        return terms_of(kinds, baselines, knobs, self.poll_s, self.every_s)
+        minutes = {name: context.baseline.get(name) or self.baseline.get(name, ()) for name in kinds}
+        baselines = {name: tolerated_rate(minutes[name], kind, own.get(name, knobs)) for name, kind in kinds.items()}
+        return terms_of(kinds, baselines, knobs, self.poll_s, self.every_s, own)
 
     def _moved_on(self, state: EvidenceState, context: Context, now: Instant) -> EvidenceState:
         """Old samples do not count after stall, resume, rollback or another release."""
@@ -263,6 +269,10 @@ class EvidenceRule:
         words = weighed(one.shown, seconds_more(state.trend, state.terms.need), state.held)
         run = f"; {readings(one.bad_run)}" if one.bad_run >= SUSPICIOUS_RUN else ""
         return f"{seen}: {words}{run}, newest {duration(now - one.data)} old"
+
+
+def _at_least(knobs: Knobs, tolerated_s: float) -> Knobs:
+    return knobs.tolerating(tolerated_s) if tolerated_s > knobs.tolerate_interruption_s else knobs
 
 
 def _with_counts(known: Watched, end: Instant, *, bad: bool) -> Watched:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import field
 
 from watchdog.judgement.evidence.baseline import Baseline
 from watchdog.judgement.evidence.detector import Ladder
@@ -50,6 +51,8 @@ class Terms:
     need: float
     probes: tuple[str, ...]
     requests: tuple[str, ...]
+    own: Mapping[str, Knobs] = field(default_factory=dict)
+    """Signals whose error rates were set apart."""
 
     @property
     def burst_s(self) -> float:
@@ -63,7 +66,7 @@ class Terms:
 
     def unacceptable(self, name: str) -> float:
         """The share that is always a reason, by the knobs alone."""
-        return self.knobs.ceiling(self.kinds[name])
+        return self.own.get(name, self.knobs).ceiling(self.kinds[name])
 
 
 def terms_of(
@@ -72,20 +75,23 @@ def terms_of(
     knobs: Knobs,
     poll_s: float,
     every_s: Mapping[str, float] | None = None,
+    own: Mapping[str, Knobs] | None = None,
 ) -> Terms:
-    """The terms for these signals; every one of `kinds` needs its baseline."""
+    """The terms for these signals; every one of `kinds` needs its baseline. `own` = knobs of signals set apart."""
+    apart = own or {}
     return Terms(
         knobs=knobs,
         poll_s=poll_s,
         kinds=dict(kinds),
         ladders={
-            name: ladder_of(baselines[name].rate, kind, knobs, poll_s, baselines[name].per_s)
+            name: ladder_of(baselines[name].rate, kind, apart.get(name, knobs), poll_s, baselines[name].per_s)
             for name, kind in kinds.items()
         },
         every_s={name: (every_s or {}).get(name, poll_s) for name in kinds},
         need=-math.log(knobs.expert.false_alarm_bound),
         probes=tuple(name for name, kind in kinds.items() if kind is Kind.PROBE),
         requests=tuple(name for name, kind in kinds.items() if kind is Kind.ERR),
+        own=apart,
     )
 
 
