@@ -95,3 +95,17 @@ async def test_p13_time_that_was_slept_through_earns_no_grade() -> None:
         assert entry is not None
         assert entry.watched_s < 150
         assert not entry.is_good
+
+
+async def test_p13_a_stall_is_known_also_when_the_supervisor_has_restarted_the_loop_first() -> None:
+    house = House()
+    house.add()
+    await house.earn()
+    async with house.running() as daemon:
+        await house.pass_(3)
+        loop = daemon.supervisor._loops["poll api/probe"]
+        await daemon.supervisor._end(loop)
+        freeze(600)
+        daemon.supervisor._start(loop)
+        await house.pass_(2)
+        assert daemon.board.seen["api"].fresh_why.startswith("our own stall")

@@ -20,7 +20,7 @@ from watchdog.judgement.evidence.groups import Group, way
 from watchdog.judgement.evidence.intaking import Ends, counts_of, heard, looks_of, restarts_before
 from watchdog.judgement.evidence.knobs import Kind, Knobs
 from watchdog.judgement.evidence.look import Look
-from watchdog.judgement.evidence.memory import SHOWN_S
+from watchdog.judgement.evidence.memory import MOST_FAILURES, SHOWN_S
 from watchdog.judgement.evidence.recent import looks_fine, sums
 from watchdog.judgement.evidence.terms import Terms, terms_of
 from watchdog.judgement.evidence.weighing import Weighed, begin, weigh
@@ -51,6 +51,8 @@ class Watched:
     last_bad: Instant | None = None
     shown: float = 0.0
     first_bad: Instant | None = None
+    bad_ends: tuple[Instant, ...] = ()
+    """Ends of the latest samples in which something was bad."""
 
 
 @record
@@ -162,6 +164,8 @@ class EvidenceRule:
                 watched[sample.signal] = replace(known, unknown=getattr(sample.reading, "reason", "no number"))
                 continue
             known = replace(known, answered=max(sample.end, known.answered or sample.end), unknown="")
+            if counts[1]:
+                known = replace(known, bad_ends=(*known.bad_ends[-MOST_FAILURES:], sample.end))
             if counts[0] and sample.end > (known.data or -math.inf):
                 known = _with_counts(known, sample.end, bad=self._is_bad(state.terms, sample.signal, counts))
             watched[sample.signal] = known
@@ -178,7 +182,7 @@ class EvidenceRule:
             share, since = _share(state.terms, after, name)
             bad = look.counts.get(name, (0, 0))[1]
             shown = share if bad else min(share, watched[name].shown)
-            first = None if since is None else Instant(state.origin + since)
+            first = None if since is None else _first_bad(watched[name], state.origin + since)
             watched[name] = replace(watched[name], shown=shown, first_bad=first)
         trend = (*state.trend, (after.at, after.evidence))[-TREND:] if after.at > before.at else state.trend
         return replace(state, weighed=after, watched=watched, trend=trend, held=look.held)
@@ -277,6 +281,11 @@ def _at_least(knobs: Knobs, tolerated_s: float) -> Knobs:
 
 def _with_counts(known: Watched, end: Instant, *, bad: bool) -> Watched:
     return replace(known, data=end, bad_run=known.bad_run + 1 if bad else 0, last_bad=end if bad else known.last_bad)
+
+
+def _first_bad(known: Watched, since: float) -> Instant:
+    """The end of the first bad sample of a run: the run itself begins where that sample's interval does."""
+    return next((end for end in known.bad_ends if end > since), Instant(since))
 
 
 def _telling(state: EvidenceState) -> set[str]:
