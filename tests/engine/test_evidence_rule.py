@@ -1,7 +1,6 @@
 """The evidence rule in a whole daemon: live control, baseline, speed limit, knobs, no memory across what re-arms.
 
-Mutations tried, each fails here: `judge._given` without the old release's samples; `board._baseline` always empty;
-`EvidenceRule._moved_on` without the fresh window.
+Mutations tried, each fails here: `judge._given` without the old release's samples; `board._baseline` always empty.
 """
 
 from __future__ import annotations
