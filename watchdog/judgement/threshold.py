@@ -279,7 +279,7 @@ class Above(Windowed):
 
 
 def default_rule(signal: str, *, stale_s: float | None = None, fails_above: float = FAILS_ABOVE) -> KOfN:
-    """What a signal without a `rule:` gets: 6 of 12 polls, spanning at least the tolerated interruption."""
+    """What a signal that gives states gets without a `rule:`: 6 of 12 polls, spanning at least the tolerated interruption."""
     return KOfN(signal, failed=6, of=12, stale_s=stale_s, fails_above=fails_above, tolerant=True)
 
 

@@ -1,8 +1,8 @@
 """Section `rule` of a signal: when its samples count as failing.
 
 Three shapes, told apart by their keys: ``{above, for, min_events, recover_below}``, ``{consecutive, recover}`` and
-``{failed, of}``. Absent = 6 of the last 12, and never before the tolerated interruption is over: one lost poll or a short
-blip never fires, a fault that is half the time there does. A rule that is written down stands for itself.
+``{failed, of}``. Absent: counts are weighed with the target's other signals as evidence; a signal that gives states is counted, 6
+of the last 12, and never before the tolerated interruption is over. A rule that is written down stands for itself.
 """
 
 from __future__ import annotations
