@@ -10,7 +10,7 @@ BAD = "bookstore:2.0-err100"
 
 def test_a_blip_that_is_tolerated_leads_to_nothing_and_the_release_earns_its_grade(shop: Shop) -> None:
     by_default = {"http": PODS["http"], "every": EVERY}
-    daemon = shop.open({"pods": by_default}, target={"tolerate_interruption": "9s", "bake_time": "10s"})
+    daemon = shop.open({"pods": by_default}, target={"tolerate_interruption": "9s", "bake_time": "15s"})
     shop.release("bookstore:2.0-blip5")
     shop.wait_state("suspect")
     shop.wait_good(image="bookstore:2.0-blip5")
