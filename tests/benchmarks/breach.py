@@ -12,8 +12,8 @@ from watchdog.judgement.threshold import Above, Consecutive, KOfN
 
 RULES: tuple[tuple[str, Rule, float, float], ...] = (
     ("3 in a row, all requests fail", Consecutive(signal="probe", n=3, recover=2), 1.0, 2.0),
-    ("6 of 12 (the default), all fail", KOfN(signal="probe", failed=6, of=12), 1.0, 5.0),
-    ("6 of 12 (the default), half fail", KOfN(signal="probe", failed=6, of=12), 0.5, 10.0),
+    ("6 of 12 (of signals that give states), all fail", KOfN(signal="probe", failed=6, of=12), 1.0, 5.0),
+    ("6 of 12 (of signals that give states), half fail", KOfN(signal="probe", failed=6, of=12), 0.5, 10.0),
     ("above 10 % for 10 s, 30 % fail", Above(signal="probe", above=0.1, for_s=10.0, min_events=5), 0.3, 10.0),
 )
 """Name, rule, share of bad answers, the least seconds the rule could need at one poll a second."""
