@@ -141,7 +141,7 @@ def by_default(shop: Shop, fault: Fault) -> dict[str, Config]:
     books: Config = {"http": {"url": url, "expect": {"status": 200, "within": "800ms"}}}
     if fault.rule is not None:
         books["rule"] = fault.rule
-    return {"pods": {"http": {"pods": {"port": PORT, "path": "/health"}}}, "books": books, "workload": {}}
+    return {"pods": {"http": {"pods": {"port": PORT, "path": "/api/books"}}}, "books": books, "workload": {}}
 
 
 def measure(lab: Lab, fault: Fault, number: int) -> list[str]:
