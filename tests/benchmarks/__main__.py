@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-ALL = ("polling", "memory", "breach", "store")
+ALL = ("polling", "memory", "breach", "known_hour", "store")
 
 
 def main() -> int:
