@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from tests.web.page.conftest import Looked
+from watchdog.model import instant, iso
 from watchdog.ports import ControlRefused
 from watchdog.testing.control import signal_row, target_row
 from watchdog.web.page.application import HEADERS, ROUTES
@@ -59,6 +60,14 @@ async def test_the_headline_stands_in_words_on_every_page(page: Looked) -> None:
     page.control.add_incident("inc-1")
     for path in PATHS:
         assert "PAUSED by ann until 2026-01-01T12:00Z (database maintenance)" in await page.get(path), path
+
+
+async def test_the_header_says_when_the_engine_has_looked_last(page: Looked) -> None:
+    page.control.loops = [{"name": "engine", "last_s": 90.0, "limit_s": 60.0, "state": "late"}]
+    now = page.clock.now()
+    text = " ".join(Seen(await page.get("/daemon")).text)
+    assert "last evaluated" in text
+    assert iso(instant(now - 90.0))[:16].replace("T", " ") in text
 
 
 async def test_the_overview_says_state_reason_release_and_good_of_each_target(page: Looked) -> None:
