@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +36,15 @@ def ledger(daemon: Running, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return found
 
 
-def wait(daemon: Running, *more: str, then: Any = None) -> Any:
-    """`wait`, whose sleep does `then` (once a look) instead of waiting."""
+def wait(daemon: Running, *more: str, then: Any = None, seconds: int = 60) -> Any:
+    """`wait`, whose sleep does `then` (once a look) instead of waiting so many seconds."""
     looks = iter(then or [])
 
     def sleep(_seconds: float) -> None:
         step = next(looks, None)
         if step is not None:
             step()
-        terminal.moment = terminal.now().replace(minute=terminal.now().minute + 1)
+        terminal.moment = terminal.now() + timedelta(seconds=seconds)
         terminal.now = lambda: terminal.moment
 
     terminal = daemon.terminal(sleep=sleep)
@@ -65,12 +66,45 @@ def test_a_release_that_was_rolled_back_ends_it_at_once_with_one(daemon: Running
         if how == "condemned":
             ledger["releases"][0] |= {"grade": "condemned", "note": "errors 31 % of 480"}
         else:
-            ledger["acts"] = [{"from_release": "f7f7f7f7f7f7f7f7", "to_release": "f6f6f6f6f6f6f6f6"}]
+            ledger["acts"] = [act("2026-01-01T12:00:01Z")]
         ledger["current"] = "f6f6f6f6f6f6f6f6"
 
     result = wait(daemon, then=[bad])
     assert result.exit_code == 1
     assert ("errors 31 % of 480" if how == "condemned" else "rolled back") in result.stdout
+
+
+def act(at: str) -> dict[str, str]:
+    return {"at": at, "from_release": "f7f7f7f7f7f7f7f7", "to_release": "f6f6f6f6f6f6f6f6"}
+
+
+def test_a_rollback_of_an_earlier_try_says_nothing_of_the_present_one(daemon: Running, ledger: dict[str, Any]) -> None:
+    ledger["acts"] = [act("2023-01-01T00:00:00Z")]
+    ledger["releases"][0]["grade"] = "good"
+    assert wait(daemon).exit_code == 0
+
+
+def test_what_runs_is_not_believed_before_a_release_of_a_moment_ago_would_be_known(
+    daemon: Running, ledger: dict[str, Any]
+) -> None:
+    """Right after `kubectl set image` the daemon still knows the good release before it: that is no green light."""
+    ledger["releases"][0]["grade"] = "good"
+
+    def seen() -> None:
+        ledger["releases"].insert(0, daemon.control._release("f8f8f8f8f8f8f8f8", "8", "new"))
+        ledger["current"] = "f8f8f8f8f8f8f8f8"
+
+    result = wait(daemon, then=[seen], seconds=5)
+    assert (result.exit_code, "undecided" in result.stdout) == (2, True)
+
+
+def test_a_known_good_release_that_is_not_back_yet_is_waited_for(daemon: Running, ledger: dict[str, Any]) -> None:
+    def back() -> None:
+        ledger["current"] = "f6f6f6f6f6f6f6f6"
+
+    result = wait(daemon, "--release", "bookstore:1.6", then=[None, None, back])
+    assert result.exit_code == 0
+    assert "another release runs still" in result.stderr
 
 
 def test_another_release_in_between_is_undecided(daemon: Running, ledger: dict[str, Any]) -> None:
@@ -167,7 +201,8 @@ def test_the_gate_is_closed_by_an_open_incident_and_by_a_pause_that_covers_it(da
 
 def test_with_its_store_away_the_gate_does_not_know(daemon: Running) -> None:
     daemon.control.store = {"ok": False, "sentence": "disk full"}
-    assert daemon("gate", "bookstore-api").exit_code == 7
+    result = daemon("gate", "bookstore-api")
+    assert (result.exit_code, result.stdout) == (7, "")
 
 
 def test_every_snippet_of_the_how_to_page_is_yaml_and_its_commands_are_there() -> None:

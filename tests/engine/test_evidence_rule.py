@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from tests.engine.house import House, Target
+from watchdog.engine.daemon import Daemon
 from watchdog.judgement.evidence import EvidenceRule, Kind, Knobs
 from watchdog.model import CloseReason, Health, MinuteCount, Stage, instant
 
@@ -173,3 +174,26 @@ async def test_what_old_pods_suffer_beside_the_new_ones_is_no_evidence_against_t
 async def test_what_only_new_pods_suffer_is_and_the_rollback_does_not_wait_for_the_end_of_the_rollout() -> None:
     house = await rolling(shared=False)
     assert house.writes == [("next", "good")]
+
+
+def tolerated(daemon: Daemon) -> float:
+    judgement = daemon.board.seen["api"].judgement
+    assert judgement is not None
+    return float(judgement.rules[0].terms.ladders["probe"].tolerated)
+
+
+async def test_the_hour_before_counts_also_where_the_ledger_is_read_after_the_first_polls() -> None:
+    """As after a restart: the workload is read, polls come, and the record is still on its way."""
+    house = await shop()
+    async with house.running() as daemon:
+        await house.pass_(12)
+        target(house).unit.deploy("next")
+        await house.pass_(30)
+        before = tolerated(daemon)
+        seen = daemon.board.seen["api"]
+        seen.record = None
+        daemon.board.rearm("api", "start-up")
+        assert tolerated(daemon) > before
+        await house.pass_(10)
+        assert tolerated(daemon) == pytest.approx(before)
+    assert before < 0.05

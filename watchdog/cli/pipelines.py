@@ -7,7 +7,7 @@ no (1) only for a reason that it names, and "could not be found out" (7) otherwi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any
@@ -23,6 +23,8 @@ from watchdog.cli.text import plain
 from watchdog.cli.times import parse_duration
 
 LOOK_S = 2.0
+SETTLE_S = 15.0
+"""Three reads of the workload by default: a release that was deployed a moment ago is known then."""
 CURRENT = "current"
 _GOOD = ("good", "assumed_good")
 
@@ -96,6 +98,9 @@ class _Waiting:
         self.target, self.release, self.wanted = target, release, wanted
         self.fingerprint = ""
         self.blind = False
+        self._ran = False
+        self._until = current().now() + timedelta(seconds=SETTLE_S if release == CURRENT else 0)
+        """Until then what runs may still be what ran before: a deployment is seen by the daemon's next read."""
 
     def look(self) -> tuple[Verdict | None, str]:
         """How it stands, in words; None = not decided yet."""
@@ -114,17 +119,19 @@ class _Waiting:
         found = self._find(history)
         if found is None:
             return None, f"release {self.release} has not been seen yet; {plain(row['release']) or 'nothing'} runs"
-        first = not self.fingerprint
         self.fingerprint = str(found["fingerprint"])
-        if found["grade"] == "condemned" or any(act["from_release"] == self.fingerprint for act in history["acts"]):
+        if found["grade"] == "condemned" or _was_rolled_back(found, history["acts"]):
             return Verdict.ROLLED_BACK, plain(found.get("note") or "it was rolled back")
+        if current().now() < self._until:
+            self.fingerprint, self._ran = str(history["current"]), True
+            return None, f"{plain(row['release'])} runs; looking whether another release is on its way"
+        if history["current"] != self.fingerprint:
+            return (
+                (Verdict.UNDECIDED, "another release runs now") if self._ran else (None, "another release runs still")
+            )
+        self._ran = True
         if found["grade"] in _GOOD:
             return Verdict.GOOD, f"it is {str(found['grade']).replace('_', ' ')}"
-        if history["current"] != self.fingerprint:
-            words = "another release runs"
-            return (
-                (None, f"{words} still") if first and self.release != CURRENT else (Verdict.UNDECIDED, f"{words} now")
-            )
         if self.wanted == "verified" and found.get("completed") and row["state"] == "healthy":
             return Verdict.GOOD, "it is rolled out and healthy"
         return None, f"{row['state']}: {row['bake'] or row['sentence']}"
@@ -144,14 +151,13 @@ def gate(*, target: str, image: str | None, form: str) -> int:
 
     No (1) for a condemned release, an open incident or a pause; 7 when it could not be found out.
     """
-    terminal = current()
     status = daemon().get("/status")
     history = daemon().get(place("targets", target) + "/history")
     reasons = _reasons(target, image or "", status, history)
-    answer = {"target": target, "image": image, "open": not reasons, "reasons": reasons}
-    show(terminal, answer, form, lambda: [f"no: {plain(reason)}" for reason in reasons] or ["yes"])
     if not reasons and not (status.get("store") or {}).get("ok"):
         raise Failed("the daemon's store is away: pauses are not known", Exit.UNKNOWN, "watchdog doctor")
+    answer = {"target": target, "image": image, "open": not reasons, "reasons": reasons}
+    show(current(), answer, form, lambda: [f"no: {plain(reason)}" for reason in reasons] or ["yes"])
     return Exit.NEGATIVE if reasons else Exit.OK
 
 
@@ -171,6 +177,12 @@ def _reasons(target: str, image: str, status: Mapping[str, Any], history: Mappin
         if pause["scope"] in scopes and pause.get("active", True)
     ]
     return found
+
+
+def _was_rolled_back(release: Mapping[str, Any], acts: Sequence[Mapping[str, Any]]) -> bool:
+    """Since its present rollout began: one that was rolled back before, cleared and deployed anew is a new try."""
+    since = str(release.get("started") or "")
+    return any(act["from_release"] == release["fingerprint"] and str(act["at"]) >= since for act in acts)
 
 
 def _row(status: Mapping[str, Any], target: str) -> Mapping[str, Any]:

@@ -171,8 +171,9 @@ class Response:
 
     @property
     def in_flight(self) -> bool:
-        """A write may have been made and is not verified yet."""
-        return self._writing or self.stage in (Stage.INTENDED, Stage.ISSUED, Stage.VERIFYING)
+        """A write may have been made and is not verified yet; half a plan is, whatever it waits for."""
+        begun = self.step > 0 and self.stage not in ("", Stage.CLOSED)
+        return self._writing or begun or self.stage in (Stage.INTENDED, Stage.ISSUED, Stage.VERIFYING)
 
     def wake(self) -> None:
         """Look again at once: a person said something, or a breach is there."""

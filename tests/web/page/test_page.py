@@ -219,3 +219,10 @@ async def test_a_daemon_without_a_page_opens_no_port_for_one(served) -> None:
     with pytest.raises(aiohttp.ClientError):
         async with aiohttp.ClientSession() as session:
             await session.get("http://127.0.0.1:0/")
+
+
+async def test_when_it_is_not_known_whether_the_engine_moves_nobody_is_told_that_it_does(page: Looked) -> None:
+    page.control.loops = []
+    assert "last evaluated unknown" in " ".join(" ".join(Seen(await page.get("/daemon")).text).split())
+    ((_, news),) = await events(page, 1)
+    assert news["engine_s"] is None

@@ -70,6 +70,8 @@ class EvidenceState:
     first_bad: Instant | None = None
     trend: tuple[tuple[float, float], ...] = ()
     held: str = ""
+    knew: bool = False
+    """Something was known of the hour before when the window began."""
     restarts: Mapping[str, int] | None = None
     """Restarts of pods when the watch first saw them, where they are older than the watch."""
 
@@ -117,6 +119,7 @@ class EvidenceRule:
             terms=terms,
             weighed=begin(terms),
             watched={name: Watched() for name in self.signals},
+            knew=bool(context.baseline),
         )
 
     def observe(self, state: EvidenceState, samples: Sequence[Sample], context: Context, now: Instant) -> EvidenceState:
@@ -146,9 +149,13 @@ class EvidenceRule:
         return terms_of(kinds, baselines, knobs, self.poll_s, self.every_s, own)
 
     def _moved_on(self, state: EvidenceState, context: Context, now: Instant) -> EvidenceState:
-        """Old samples do not count after stall, resume, rollback or another release."""
+        """Old samples do not count after stall, resume, rollback or another release.
+
+        Nor where the hour before is known only now: after a start the ledger may be read later than the first polls come.
+        """
         other = context.release not in ("", state.release)
-        if context.fresh_from > state.fresh_from or other:
+        late = bool(context.baseline) and not state.knew
+        if context.fresh_from > state.fresh_from or other or late:
             return self.start(context, now)
         return state
 
@@ -285,7 +292,7 @@ def _with_counts(known: Watched, end: Instant, *, bad: bool) -> Watched:
 
 def _first_bad(known: Watched, since: float) -> Instant:
     """The end of the first bad sample of a run: the run itself begins where that sample's interval does."""
-    return next((end for end in known.bad_ends if end > since), Instant(since))
+    return min((end for end in known.bad_ends if end > since), default=Instant(since))
 
 
 def _telling(state: EvidenceState) -> set[str]:

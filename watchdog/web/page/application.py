@@ -2,8 +2,9 @@
 
 Role: the room's door: `web.server` opens it on an address of its own. Neighbours: asks `ports.Control`; `overview` and
 `sparkline` choose, `rendering` writes, `cache` keeps, `feed` streams, `actions` orders. Guarantees: `ROUTES` is the whole table of
-questions, all of them GET; no route orders anything unless tokens are configured; every answer carries the headers of `HEADERS`; a question that takes too long is a page that says so; what is not
-known to the control is a page with the next command, never a traceback.
+questions, all of them GET; no route orders anything unless tokens are configured; every answer carries the headers of
+`HEADERS`; a question that takes too long is a page that says so; what is not known to the control is a page with the next
+command, never a traceback.
 """
 
 from __future__ import annotations
@@ -78,15 +79,11 @@ class PageApp:
         application = web.Application(middlewares=[guarded], client_max_size=FORM_AT_MOST)
         for path, name in ROUTES:
             application.router.add_get(path, self._after_log_in(getattr(self, name)))
+        application.router.add_get("/assets/{name}", self.asset)
         if self._doors is not None and self._sessions is not None:
             application.router.add_get("/login", self.login)
-            application.router.add_get("/assets/{name}", self.asset)
-            doors = self._doors
-            Actions(self._control, self._clock, doors.orders, self._sessions, doors.failures, self._said).add(
-                application
-            )
-        else:
-            application.router.add_get("/assets/{name}", self.asset)
+            orders, failures = self._doors.orders, self._doors.failures
+            Actions(self._control, self._clock, orders, self._sessions, failures, self._said).add(application)
         application.on_shutdown.append(self._end)
         return application
 
@@ -232,9 +229,9 @@ class PageApp:
         return partial(render, template, **shown, **values)
 
     def _evaluated(self, status: JsonObject) -> str:
-        """When the engine has looked at its targets last."""
-        moment = parse_instant(status["at"]) - engine_s(self._control.health())
-        return iso(instant(moment))
+        """When the engine has looked at its targets last; empty when that is not known."""
+        ago = engine_s(self._control.health())
+        return "" if ago is None else iso(instant(parse_instant(status["at"]) - ago))
 
     async def _end(self, _application: web.Application) -> None:
         await self._feed.close()

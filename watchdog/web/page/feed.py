@@ -111,9 +111,9 @@ def news_of(status: JsonObject, health: JsonObject) -> dict[str, Any]:
     return {"at": status["at"], "headline": status["headline"], "engine_s": engine_s(health), "mark": digest}
 
 
-def engine_s(health: JsonObject) -> float:
-    """Seconds since the engine has moved; 0 when it is not said."""
-    return next((float(loop["last_s"]) for loop in health.get("loops", ()) if loop["name"] == "engine"), 0.0)
+def engine_s(health: JsonObject) -> float | None:
+    """Seconds since the engine has moved; None when that is not said."""
+    return next((float(loop["last_s"]) for loop in health.get("loops", ()) if loop["name"] == "engine"), None)
 
 
 def _number(text: str) -> int:

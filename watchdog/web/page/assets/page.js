@@ -21,6 +21,7 @@ function stale(why) {
 function look() {
   const seconds = (since) => Math.round((Date.now() - since) / 1000);
   if (Date.now() - heard > STALE_MS) stale(`STALE: no news from the daemon for ${seconds(heard)} s`);
+  else if (engine === null) stale("STALE: whether the engine moves is not known");
   else if (engine > ENGINE_S) stale(`STALE: the engine has not moved for ${Math.round(engine)} s`);
 }
 
