@@ -271,6 +271,18 @@ class Signal(Protocol):
         ...
 
 
+@runtime_checkable
+class Remembering(Protocol):
+    """A signal whose source knows what it counted before we looked."""
+
+    async def minutes(self, since: Instant, until: Instant) -> Sequence[Sample]:
+        """One sample of counts for each minute in (since, until] that the source knows, oldest first.
+
+        Of the service as a whole: samples name neither release nor instance. Raises Unavailable.
+        """
+        ...
+
+
 # -- hazards ---------------------------------------------------------------------------------------------------------
 
 

@@ -7,9 +7,7 @@ Needs Debian's `prometheus` (promtool); skipped without it, and failing where WA
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
+from tests.components import needed
 from watchdog.model import instant
 from watchdog.testing.control import FakeControl
 from watchdog.web.metrics import Snapshot
@@ -30,11 +29,7 @@ PAGE = (ROOT / "docs" / "how-to" / "alerts.md").read_text()
 
 @pytest.fixture
 def promtool() -> str:
-    found = shutil.which("promtool")
-    if found is None:
-        required = set(re.split(r"[\s,]+", os.environ.get("WATCHDOG_TEST_REQUIRE", "")))
-        (pytest.fail if required & {"all", "prometheus"} else pytest.skip)("promtool is not installed")
-    return found
+    return needed("promtool", "prometheus")
 
 
 def exposition() -> str:

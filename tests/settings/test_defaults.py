@@ -54,8 +54,11 @@ DEFAULTS = {
     "CommandSection.rollback_timeout": "2m",
     "TargetSection.control": [],
     "TargetSection.depends_on": [],
-    "SignalSection.every": "5s",
-    "SignalSection.counts_users": False,
+    "PrometheusSourceSection.lag": "1s",
+    "PrometheusSourceSection.timeout": "5s",
+    "PrometheusSourceSection.verify": True,
+    "PrometheusSection.min_events": 20,
+    "PrometheusSection.pod_label": "pod",
     "HttpSection.method": "GET",
     "HttpSection.connection": "fresh",
     "HttpSection.verify": True,
@@ -134,6 +137,7 @@ def test_every_key_that_may_be_none_says_what_none_means():
     sections_and_mappings = {
         "Settings.state", "Settings.api", "Settings.log", "Settings.defaults", "Settings.groups",
         "ApiSection.metrics", "DefaultsSection.ask", "DefaultsSection.budget", "CommandSection.environment",
-        "TargetSection.features", "TargetSection.links", "HttpSection.expect", "HttpSection.headers",
+        "PrometheusSection.labels", "PrometheusSourceSection.headers", "Settings.prometheus",
+            "TargetSection.features", "TargetSection.links", "HttpSection.expect", "HttpSection.headers",
     }  # fmt: skip
     assert set(silent) == sections_and_mappings

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest_asyncio
 
 from tests.signals.contract import SignalContract
+from tests.signals.prometheus.world import World, world
 from watchdog.clients.http import HttpClient
 from watchdog.clients.names import Names
 from watchdog.model import Instance
@@ -73,6 +74,26 @@ class PodsSource(HttpSource):
         self.signal.check = HttpCheck(pods=Pods(path=f"/{path}"))
 
 
+class PrometheusWorld:
+    """On the fake server; the same contract runs on a real one in `tests/signals/prometheus/test_real.py`."""
+
+    def __init__(self, shop: World) -> None:
+        self.shop, self.clock, self.context = shop, shop.clock, shop.context
+        self.signal = shop.signal()
+
+    def make_bad(self) -> None:
+        self.shop.serve(events=10, bad=10)
+
+    def make_unknown(self) -> None:
+        self.shop.server.answer(503, "{}")
+
+    def make_hang(self) -> None:
+        self.shop.server.hang()
+
+    async def something_new(self) -> None:
+        self.shop.serve()
+
+
 def no_name_server(host, port, family):
     raise socket.gaierror(socket.EAI_AGAIN, "no answer")
 
@@ -81,6 +102,13 @@ class TestFakeSignal(SignalContract):
     @pytest_asyncio.fixture(params=[False, True])
     async def source(self, request):
         return FakeSource(per_instance=request.param)
+
+
+class TestPrometheusSignal(SignalContract):
+    @pytest_asyncio.fixture
+    async def source(self):
+        async with world() as shop:
+            yield PrometheusWorld(shop)
 
 
 class TestHttpSignal(SignalContract):

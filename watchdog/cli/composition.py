@@ -36,6 +36,7 @@ from watchdog.redaction.names import is_secret_name
 from watchdog.safety.permits import PermitOffice
 from watchdog.settings import ConfigurationRefused, access
 from watchdog.settings.loader import Loaded, hash_of, load
+from watchdog.settings.prometheus_access import PrometheusServer
 from watchdog.settings.secret import Secret
 from watchdog.signals.http import Connection, HttpCheck, HttpSignal, Pods
 from watchdog.stores import FileLease, MemoryStore, SqliteStore, lock_path
@@ -50,12 +51,23 @@ class Clients:
     clock: Clock
     http: HttpClient
     kubernetes: dict[tuple[str, str], object] = field(default_factory=dict)
+    prometheus: dict[PrometheusServer, Sources] = field(default_factory=dict)
 
     async def close(self) -> None:
         """Close every client that was made."""
         await self.http.close()
+        for source in self.prometheus.values():
+            await source.close()
         for client in self.kubernetes.values():
             await client.close()  # type: ignore[attr-defined]  # KubernetesClient, imported only when configured
+
+
+class Sources(Protocol):
+    """A server that signals ask; its library is imported only when one is configured."""
+
+    async def close(self) -> None:
+        """Let connections go."""
+        ...
 
 
 class TellingPlatform(Platform, EvidenceSource, Protocol):
@@ -120,6 +132,10 @@ class Builder:
     def _signal(self, entry: access.ConfiguredSignal, target: access.ConfiguredTarget) -> Signal:
         if entry.http is not None:
             return HttpSignal(entry.name, _check(entry), self._clients.http, self._clients.clock)
+        if entry.prometheus is not None:
+            from watchdog.cli.prometheus import signal_of  # noqa: PLC0415 - brings its library, which others need not pay for
+
+            return signal_of(entry, entry.prometheus, self._clients.prometheus, self._clients.clock)
         from watchdog.signals.workload import WorkloadSignal, WorkloadTolerances  # noqa: PLC0415 - beside its configuration
 
         # It asks nobody itself: what it may know is as fresh as the reads of the workload.

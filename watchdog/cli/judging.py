@@ -49,7 +49,7 @@ def evidence_of(target: access.ConfiguredTarget, signals: Iterable[access.Config
     rates = target.weights.rates
     return EvidenceRule(
         signals=tuple(entry.name for entry in chosen),
-        kinds={entry.name: Kind.ERR if entry.counts_users else Kind.PROBE for entry in chosen},
+        kinds={entry.name: Kind(entry.evidence) for entry in chosen},
         knobs=knobs_of(target, rates),
         poll_s=poll_s,
         every_s={entry.name: entry.every_s for entry in chosen if entry.every_s > poll_s},

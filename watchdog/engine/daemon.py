@@ -22,11 +22,12 @@ from watchdog.engine.outbox import Outbox
 from watchdog.engine.pauses import PauseBook
 from watchdog.engine.polling import Poller
 from watchdog.engine.reloading import Reloader, bounded_close, close_watch
+from watchdog.engine.remembering import Rememberer
 from watchdog.engine.response import Means, Response
 from watchdog.engine.supervisor import LoopGivenUp, Supervisor
 from watchdog.engine.tracking import Finds, Tracker, count_users
 from watchdog.model import Instant, MalformedDocument, Notice, Pause, Sample
-from watchdog.ports import Channel, Clock, Held, Lease, NotHolder, Recorder, Store, StoreUnavailable
+from watchdog.ports import Channel, Clock, Held, Lease, NotHolder, Recorder, Remembering, Store, StoreUnavailable
 from watchdog.safety import pausing
 from watchdog.safety.permits import PermitOffice
 
@@ -230,6 +231,9 @@ class Daemon:
             return
         tracker.armed_at_birth = lambda: not self.first_start if self.begun else None
         tracker.standby = self.standing_by
+        if any(isinstance(entry.signal, Remembering) for entry in watch.signals):
+            remember = Rememberer(self.board, name, self.store, self.clock, tracker.standby)
+            self.supervisor.add(f"remember {name}", remember.run, limit_s=LIMIT_S)
         self.supervisor.add(f"track {name}", tracker.run, limit_s=max(LIMIT_S, 3 * watch.track_every_s))
         response = self.responses.setdefault(name, Response(self.means, name))
         self.supervisor.add(f"respond {name}", response.run, limit_s=RESPONSE_LIMIT_S, essential=True)
@@ -239,6 +243,7 @@ class Daemon:
         await self.supervisor.remove(f"respond {watch.name}")
         for watched in watch.signals:
             await self.supervisor.remove(f"poll {watch.name}/{watched.signal.name}")
+        await self.supervisor.remove(f"remember {watch.name}")
         await self.supervisor.remove(f"track {watch.name}")
         if not keep_response:
             self.responses.pop(watch.name, None)

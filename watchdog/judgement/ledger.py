@@ -243,6 +243,25 @@ def count_minutes(unit: UnitRecord, samples: Sequence[Sample], now: Instant, *, 
     return replace(unit, minutes=tuple(minutes[key] for key in sorted(minutes)))
 
 
+def fill_minutes(unit: UnitRecord, samples: Sequence[Sample], now: Instant) -> UnitRecord:
+    """Add minutes that a source remembers from before we looked. Never one that is known already, nor of a signal's later time.
+
+    Minutes of a release that began within the hour and has not earned its grade are left out: it is what is to be judged.
+    """
+    entry = unit.release(unit.current)
+    began = None if entry is None or entry.is_good else entry.started
+    until = now if began is None or now - began >= BASELINE_S else began
+    first: dict[str, Instant] = {}
+    for one in unit.minutes:
+        first[one.signal] = min(one.minute, first.get(one.signal, one.minute))
+    early = [
+        sample
+        for sample in samples
+        if sample.end <= min(until, first.get(sample.signal, until)) and sample.release is None
+    ]
+    return count_minutes(unit, early, now)
+
+
 # -- inner workings --------------------------------------------------------------------------------------------------
 
 

@@ -18,10 +18,11 @@ from watchdog.model import Budget, DataSafety, Instant, Mode, Pause, TargetPolic
 from watchdog.settings.defaults import BudgetSection, TargetBudgetSection, TargetKnobs
 from watchdog.settings.http_check import Connection, HttpSection, Redirects
 from watchdog.settings.platforms import CommandSection, KubernetesSection
+from watchdog.settings.prometheus_access import PrometheusQuestion, every_of_question, question_of
 from watchdog.settings.root import Settings
 from watchdog.settings.rules import DEFAULT_FAILED, DEFAULT_OF, AboveRule, ConsecutiveRule, Rule
 from watchdog.settings.secret import Secret
-from watchdog.settings.signals import DEFAULT_TIMEOUT, SignalSection
+from watchdog.settings.signals import DEFAULT_EVERY, DEFAULT_TIMEOUT, SignalSection
 
 _STRICTNESS = tuple(Mode)
 _KINDS = {"deployment": "Deployment", "statefulset": "StatefulSet", "daemonset": "DaemonSet"}
@@ -106,7 +107,7 @@ class Request:
 
 @record
 class ConfiguredSignal:
-    """One signal. `kind` is ``http`` or ``workload``; `http` is there for the first."""
+    """One signal. `kind` is ``http``, ``workload`` or ``prometheus``; `http`, `prometheus` are there for those."""
 
     name: str
     kind: str
@@ -115,7 +116,10 @@ class ConfiguredSignal:
     """Bound of one poll; for `workload` one poll interval."""
     rule: CountingRule | Weighed
     counts_users: bool = False
+    evidence: str = "probe"
+    """What its events are to the judgement: ``probe``, ``err`` (requests of users) or ``slow``."""
     http: Request | None = None
+    prometheus: PrometheusQuestion | None = None
 
 
 @record
@@ -244,7 +248,7 @@ def _configured(settings: Settings, name: str) -> ConfiguredTarget:
     target = settings.targets[name]
     policy = policy_of(settings, name)
     weights = weights_of(settings, name)
-    signals = tuple(signal_of(key, signal, weights.rates) for key, signal in target.signals.items())
+    signals = tuple(signal_of(settings, key, signal, weights.rates) for key, signal in target.signals.items())
     platform = _platform_of(target.kubernetes, target.command)
     channels = tuple(settings.notify) if target.notify is None else target.notify
     everything = [policy, weights, *signals, *([platform] if platform else [])]
@@ -289,19 +293,47 @@ def weighed_of(signal: SignalSection, rates: Weighed) -> Weighed:
     )
 
 
-def signal_of(name: str, signal: SignalSection, rates: Weighed) -> ConfiguredSignal:
-    """The record of one signal; without a rule its counts are weighed with these rates of its target."""
-    http = signal.http
-    timeout = timeout_of(http, signal.every) if http else signal.every
+def signal_of(settings: Settings, name: str, signal: SignalSection, rates: Weighed) -> ConfiguredSignal:
+    """The record of one signal; without a rule its counts are weighed with these rates of its target.
+
+    Raises ValueError for a Prometheus source that is not configured.
+    """
+    http, every = signal.http, every_of(settings, signal)
+    question = question_of(settings, signal.prometheus) if signal.prometheus else None
+    users = (
+        signal.counts_users if signal.counts_users is not None else question is not None and question.counts_requests
+    )
+    counts = http is not None or question is not None
     return ConfiguredSignal(
         name=name,
-        kind="http" if http else "workload",
-        every_s=signal.every,
-        timeout_s=timeout,
-        rule=weighed_of(signal, rates) if signal.rule is None and http else rule_of(signal.rule, signal.every),
-        counts_users=signal.counts_users,
-        http=_request_of(http, timeout) if http else None,
+        kind="http" if http else "prometheus" if question else "workload",
+        every_s=every,
+        timeout_s=_bound(signal, question, every),
+        rule=weighed_of(signal, rates) if signal.rule is None and counts else rule_of(signal.rule, every),
+        counts_users=users,
+        evidence=_evidence(question, users=users),
+        http=_request_of(http, timeout_of(http, every)) if http else None,
+        prometheus=question,
     )
+
+
+def every_of(settings: Settings, signal: SignalSection) -> float:
+    """Seconds between two polls of a signal: as said, else what is usual for its kind."""
+    if signal.every is not None:
+        return signal.every
+    return every_of_question(settings, signal.prometheus) if signal.prometheus else DEFAULT_EVERY
+
+
+def _bound(signal: SignalSection, question: PrometheusQuestion | None, every: float) -> float:
+    if signal.http is not None:
+        return timeout_of(signal.http, every)
+    return question.server.timeout_s + 1.0 if question else every
+
+
+def _evidence(question: PrometheusQuestion | None, *, users: bool) -> str:
+    if question is not None and not question.counts_requests:
+        return "slow"
+    return "err" if users else "probe"
 
 
 def timeout_of(http: HttpSection, every: float) -> float:

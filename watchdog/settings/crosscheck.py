@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from watchdog.model import Mode, TargetPolicy
+from watchdog.settings import prometheus_check
 from watchdog.settings.access import (
     CountingRule,
     Weighed,
     Weights,
     base_policy,
+    every_of,
     fires_after,
     mode_of,
     policy_of,
@@ -39,6 +41,7 @@ MOST_FALSE_ALARMS = 0.2
 LEAST_WEIGHED_S = 1.0
 """Evidence is weighed in whole seconds: a shorter tolerated interruption needs a rule that counts."""
 
+_SIGNALS = ("http", "workload", "prometheus")
 _WORKLOADS = ("deployment", "statefulset", "daemonset")
 
 
@@ -54,6 +57,7 @@ def contradictions(settings: Settings) -> Iterator[Finding]:
     if settings.api.page is not None and settings.api.page.login and settings.api.tokens is None:
         yield Finding(trail=("api", "page", "login"), message="nobody could log in", hint="tokens: /path of a file")
     yield from _channels(settings)
+    yield from prometheus_check.servers(settings)
     yield from _knobs(settings, ("defaults",))
     workloads: dict[tuple[str, ...], str] = {}
     for name, target in settings.targets.items():
@@ -184,17 +188,25 @@ def _pairs(settings: Settings, target: str) -> Iterator[tuple[tuple[str, ...], b
 
 
 def _signal(settings: Settings, target: TargetSection, trail: Trail, signal: SignalSection) -> Iterator[Finding]:
-    if (signal.http is None) == (signal.workload is None):
-        message = "says no kind of signal" if signal.http is None else "has two kinds, `http` and `workload`"
+    said = [kind for kind in _SIGNALS if getattr(signal, kind) is not None]
+    if len(said) != 1:
+        message = (
+            f"has {len(said)} kinds, {' and '.join(f'`{kind}`' for kind in said)}" if said else "says no kind of signal"
+        )
         kinds = _below(trail, keys_of(SignalSection))
         yield Finding(trail=trail, message=message, hint="write http: URL or workload: {}", involves=kinds)
         return
     yield from _needs_a_platform(target, trail, signal)
+    if signal.prometheus is not None:
+        flaws = list(prometheus_check.question(settings, (*trail, "prometheus"), signal.prometheus))
+        yield from flaws
+        if flaws:
+            return
     if signal.http is not None:
-        yield from _http(trail, signal.http, signal.every)
-    elif signal.counts_users:
+        yield from _http(trail, signal.http, every_of(settings, signal))
+    if signal.workload is not None and signal.counts_users:
         yield Finding(trail=(*trail, "counts_users"), message="a workload signal sees no users")
-    yield from _rule(trail, signal)
+    yield from _rule(settings, trail, signal)
     yield from _pace(settings, str(trail[1]), trail, signal)
     yield from _evidence(settings, str(trail[1]), trail, signal)
 
@@ -224,8 +236,9 @@ def _http(trail: Trail, http: HttpSection, period: float) -> Iterator[Finding]:
         yield Finding(trail=(*place, "expect", "within"), message=message, involves=((*place, "timeout"), every))
 
 
-def _rule(trail: Trail, signal: SignalSection) -> Iterator[Finding]:
+def _rule(settings: Settings, trail: Trail, signal: SignalSection) -> Iterator[Finding]:
     rule, place, every = signal.rule, (*trail, "rule"), (*trail, "every")
+    period = every_of(settings, signal)
     if isinstance(rule, ShareRule) and rule.failed > rule.of:
         message = f"failed ({rule.failed}) is more than of ({rule.of}): it could never fire"
         yield Finding(trail=(*place, "failed"), message=message)
@@ -234,9 +247,9 @@ def _rule(trail: Trail, signal: SignalSection) -> Iterator[Finding]:
     if rule.recover_below is not None and rule.recover_below > rule.above:
         message = f"recover_below ({format_rate(rule.recover_below)}) is more than above ({format_rate(rule.above)})"
         yield Finding(trail=(*place, "recover_below"), message=message)
-    polls = polls_in(rule.window, signal.every)
+    polls = polls_in(rule.window, period)
     if polls < 2:  # noqa: PLR2004 - one poll is no window
-        message = f"for ({spell(rule.window)}) is shorter than two polls of {spell(signal.every)}"
+        message = f"for ({spell(rule.window)}) is shorter than two polls of {spell(period)}"
         yield Finding(trail=(*place, "for"), message=message, involves=(every,))
     elif _one_event_a_poll(signal) and rule.min_events is not None and rule.min_events > polls:
         message = f"min_events ({rule.min_events}) is more than the {polls} polls in for ({spell(rule.window)}): it could never fire"
@@ -245,11 +258,14 @@ def _rule(trail: Trail, signal: SignalSection) -> Iterator[Finding]:
 
 def _one_event_a_poll(signal: SignalSection) -> bool:
     """A probe of one URL and the workload signal give one event a poll; probes of pods give one a pod."""
+    question = signal.prometheus
+    if question is not None:
+        return question.value is not None or question.quantile is not None
     return signal.http is None or signal.http.pods is None
 
 
 def _rule_in_force(settings: Settings, target: str, signal: SignalSection) -> CountingRule | Weighed:
-    return signal_of("", signal, weights_of(settings, target).rates).rule
+    return signal_of(settings, "", signal, weights_of(settings, target).rates).rule
 
 
 def _evidence(settings: Settings, target: str, trail: Trail, signal: SignalSection) -> Iterator[Finding]:
@@ -280,7 +296,7 @@ def _evidence(settings: Settings, target: str, trail: Trail, signal: SignalSecti
 
 def _pace(settings: Settings, target: str, trail: Trail, signal: SignalSection) -> Iterator[Finding]:
     """It must be able to fire within bake time, and to be noticed when it says nothing."""
-    policy, every = policy_of(settings, target), signal.every
+    policy, every = policy_of(settings, target), every_of(settings, signal)
     earliest = fires_after(_rule_in_force(settings, target, signal), every, policy.tolerate_interruption_s)
     involved = tuple((*place, "bake_time") for place in (("targets", target), ("defaults",)))
     if earliest >= policy.bake_s:
@@ -331,21 +347,22 @@ def _doubts_of_target(settings: Settings, name: str, target: TargetSection) -> I
             )
             yield Finding(trail=(*trail, "control"), message=message)
     for key, signal in target.signals.items():
-        if signal.every > policy.tolerate_interruption_s:
+        every = every_of(settings, signal)
+        if every > policy.tolerate_interruption_s:
             message = (
-                f"every ({spell(signal.every)}) is longer than tolerate_interruption "
+                f"every ({spell(every)}) is longer than tolerate_interruption "
                 f"({spell(policy.tolerate_interruption_s)}): a blip cannot be told from a fault"
             )
             yield Finding(trail=(*trail, "signals", key, "every"), message=message)
-        yield from _hasty((*trail, "signals", key, "rule"), signal, policy)
+        yield from _hasty((*trail, "signals", key, "rule"), signal, every, policy)
 
 
-def _hasty(trail: Trail, signal: SignalSection, policy: TargetPolicy) -> Iterator[Finding]:
+def _hasty(trail: Trail, signal: SignalSection, every: float, policy: TargetPolicy) -> Iterator[Finding]:
     """A written rule decides alone, also against the tolerated interruption."""
     tolerated = policy.tolerate_interruption_s
     if signal.rule is None:
         return
-    earliest = fires_after(rule_of(signal.rule, signal.every), signal.every, tolerated)
+    earliest = fires_after(rule_of(signal.rule, every), every, tolerated)
     if earliest < tolerated and not policy.watch_only:
         message = f"fires after {spell(earliest)}, sooner than tolerate_interruption ({spell(tolerated)})"
         yield Finding(trail=trail, message=message, hint="a rule that is written down decides alone")

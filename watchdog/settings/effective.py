@@ -50,7 +50,7 @@ def effective(settings: Settings) -> dict[str, Any]:
 def _target(settings: Settings, name: str, target: TargetSection) -> dict[str, Any]:
     policy = policy_of(settings, name)
     weights = weights_of(settings, name)
-    signals = {key: signal_of(key, signal, weights.rates) for key, signal in target.signals.items()}
+    signals = {key: signal_of(settings, key, signal, weights.rates) for key, signal in target.signals.items()}
     slowest = max(signal.every_s for signal in signals.values())
     shown = _section(target)
     shown |= {
@@ -93,6 +93,7 @@ def _signal(section: SignalSection, signal: ConfiguredSignal, policy: TargetPoli
     derived: dict[str, Any] = {"fires_after": format_duration(earliest)}
     # The default rule is more than its numbers: written down, it would no longer wait for the tolerated interruption.
     (derived if section.rule is None else shown)["rule"] = _rule(signal.rule)
+    shown |= {"every": format_duration(signal.every_s), "counts_users": signal.counts_users}
     if signal.http is not None:
         shown["http"]["timeout"] = format_duration(signal.timeout_s)
     return shown | {"derived": derived}

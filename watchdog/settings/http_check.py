@@ -26,7 +26,8 @@ _TOKEN = frozenset("!#$%&'*+-.^_`|~abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRS
 _OURS = frozenset({"content-length", "transfer-encoding", "connection"})
 
 
-def _header(name: str) -> str:
+def header_name(name: str) -> str:
+    """The name of a header that may be sent. Raises PydanticCustomError."""
     if not name or not set(name) <= _TOKEN:
         raise refused("is not the name of a header")
     if name.lower() == "host":
@@ -121,7 +122,7 @@ class HttpSection(Section):
         default=Method.GET, description="GET or HEAD. Default GET: HEAD is often answered elsewhere."
     )
     expect: ExpectSection = Field(default_factory=ExpectSection, description="What a good answer looks like.")
-    headers: dict[Annotated[str, AfterValidator(_header)], SecretText] = Field(
+    headers: dict[Annotated[str, AfterValidator(header_name)], SecretText] = Field(
         default_factory=dict,
         description="Headers to send; a value is text, {file: /path} or {env: NAME}. Secrets only by file or env.",
     )

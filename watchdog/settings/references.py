@@ -127,6 +127,11 @@ def _way_back(start: str, needs: Mapping[str, list[str]]) -> list[str]:
 def inline_secrets(tree: Any) -> Iterator[Finding]:
     """Values of the file (not of variables or secret files) that are text under a name that sounds like a secret."""
     targets = _section(tree, "targets") if isinstance(tree, dict) else {}
+    for server, body in _section(tree, "prometheus").items() if isinstance(tree, dict) else ():
+        here: Trail = ("prometheus", server)
+        if isinstance(body, dict):
+            yield from _inline(here, {"password": body.get("password")})
+            yield from _inline((*here, "headers"), _section(body, "headers"))
     for target in targets:
         trail: Trail = ("targets", target)
         body = _section(targets, target)

@@ -17,6 +17,7 @@ from watchdog.settings.faces import ApiSection, LogSection
 from watchdog.settings.groups import GroupSection
 from watchdog.settings.notify import ChannelSection
 from watchdog.settings.pauses import PauseSection
+from watchdog.settings.prometheus import PrometheusSourceSection
 from watchdog.settings.section import Later, Section, later
 from watchdog.settings.state import StateSection
 from watchdog.settings.targets import Names, TargetSection
@@ -69,7 +70,9 @@ class Settings(Section):
     notify: dict[Name, ChannelSection] = Field(
         default_factory=dict, description="Channels by name. None given = notices are only in the log and the incident."
     )
-    prometheus: Later = later("Prometheus sources")
+    prometheus: dict[Name, PrometheusSourceSection] = Field(
+        default_factory=dict, description="Prometheus servers by name, for signals of the kind `prometheus`."
+    )
     azure: Later = later("Azure sources")
     profiles: Later = later("profiles")
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from watchdog.settings.http_check import HttpSection
+from watchdog.settings.prometheus import PrometheusSection
 from watchdog.settings.rules import Rule
 from watchdog.settings.section import Later, Section, later
 from watchdog.settings.values import Duration, Factor, Flag, Rate
@@ -33,26 +34,28 @@ class SignalSection(Section):
     workload: WorkloadSection | None = Field(
         default=None, description="The state of the target's pods in Kubernetes. None = another kind of signal."
     )
-    prometheus: Later = later("Prometheus signals")
+    prometheus: PrometheusSection | None = Field(
+        default=None, description="A question to a Prometheus server. None = another kind of signal."
+    )
     app_insights: Later = later("Application Insights signals")
     database: Later = later("database signals")
     scrape: Later = later("signals scraped from a metrics page")
     alerts: Later = later("Alertmanager alerts as signals")
 
-    every: Annotated[float, Duration(least=0.1, most=3600)] = Field(
-        default=DEFAULT_EVERY,
-        description="Seconds between two polls. Default 5 s: an outage is told from a blip within a minute, for the price "
-        "of a few requests a minute.",
+    every: Annotated[float | None, Duration(least=0.1, most=3600)] = Field(
+        default=None,
+        description="Seconds between two polls. None = 5 s: an outage is told from a blip within a minute, for the price "
+        "of a few requests a minute; of Prometheus its scrape interval (15 s where nobody says it), 60 s for expressions.",
     )
     rule: Rule | None = Field(
         default=None,
         description="When the samples count as failing, by counting. None = they are weighed with the target's other signals "
         "as evidence against the release (docs/judgement.md); of `workload`, which says states, 6 of the last 12 are bad.",
     )
-    counts_users: Annotated[bool, Flag()] = Field(
-        default=False,
-        description="true = its events are requests of users, so they count towards `bake_events`. Default false: a probe "
-        "asks for itself.",
+    counts_users: Annotated[bool | None, Flag()] = Field(
+        default=None,
+        description="true = its events are requests of users, so they count towards `bake_events`. None = true for counters "
+        "of requests, false for a probe, which asks for itself.",
     )
     tolerate_error_rate: Annotated[float | None, Rate()] = Field(
         default=None, description="Of this signal alone. None = as the target."

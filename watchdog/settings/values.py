@@ -7,6 +7,7 @@ guessed, what was probably meant. YAML's numbers and the text of environment var
 
 from __future__ import annotations
 
+import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -182,6 +183,40 @@ class Factor(Scalar):
 
 
 @dataclass(frozen=True, slots=True)
+class Number(Scalar):
+    """A plain finite number."""
+
+    def read(self, value: Any) -> float:
+        """The number."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise refused(f"expected a number, found {kind_of(value)}")
+        return float(value)
+
+    def show(self, value: Any) -> Any:
+        """``3`` or ``0.5``."""
+        return value if value is None or value != int(value) else int(value)
+
+    def json_schema(self) -> JsonSchemaValue:
+        """A number."""
+        return {"type": "number"}
+
+
+@dataclass(frozen=True, slots=True)
+class Share(Scalar):
+    """A number between 0 and 1, neither of them: ``0.95``."""
+
+    def read(self, value: Any) -> float:
+        """The number."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+            raise refused(f"expected a number between 0 and 1 such as 0.95, found {kind_of(value)}")
+        return float(value)
+
+    def json_schema(self) -> JsonSchemaValue:
+        """A number."""
+        return {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+
+
+@dataclass(frozen=True, slots=True)
 class Flag(Scalar):
     """True or false and nothing that merely looks like it: a mistyped safety switch is refused, not guessed."""
 
@@ -302,6 +337,12 @@ def _kubernetes_name(value: str) -> str:
     return value
 
 
+def _label(value: str) -> str:
+    if not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]{0,127}", value):
+        raise refused(f"{printable(value)!r} cannot be the name of a label")
+    return value
+
+
 def _absolute(value: str) -> str:
     if not value.startswith("/"):
         raise refused(f"expected an absolute path, found {printable(value)!r}")
@@ -338,6 +379,8 @@ Text = Annotated[str, AfterValidator(_text)]
 Name = Annotated[str, AfterValidator(_name)]
 """Of targets, groups, signals, channels."""
 KubernetesName = Annotated[str, AfterValidator(_kubernetes_name)]
+LabelName = Annotated[str, AfterValidator(_label)]
+"""Of Prometheus."""
 AbsolutePath = Annotated[str, AfterValidator(_text), AfterValidator(_absolute)]
 Url = Annotated[str, AfterValidator(_text), AfterValidator(_url)]
 Route = Annotated[str, AfterValidator(_text), AfterValidator(_route)]

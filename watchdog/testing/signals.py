@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from watchdog.model import Counts, Instant, Reading, Sample, Unknown, instant
-from watchdog.ports import PollContext
+from watchdog.ports import PollContext, Unavailable
 from watchdog.testing.platforms import FakeUnit
 
 Script = Callable[[str, Instant], Reading]
@@ -127,3 +127,32 @@ def _words(name: str, reading: Reading) -> str:
     if isinstance(reading, Counts):
         return f"{name}: {reading.bad} of {reading.events} failed"
     return f"{name}: {reading.value:g}{reading.unit}"
+
+
+class RememberingSignal(FakeSignal):
+    """Also a `ports.Remembering`: its source has counted `per_minute` events in each minute, `share` of them bad.
+
+    Set `trouble` to a reason and it cannot say, or to ``hang``.
+    """
+
+    def __init__(self, name: str, unit: FakeUnit, script: Script, *, per_minute: int = 600, share: float = 0.0) -> None:
+        """Remember so many events."""
+        super().__init__(name, unit, script)
+        self.per_minute, self.share = per_minute, share
+        self.trouble = ""
+        self.asked = 0
+
+    async def minutes(self, since: Instant, until: Instant) -> Sequence[Sample]:
+        """One sample for each whole minute."""
+        self.asked += 1
+        if self.trouble == "hang":
+            await asyncio.Event().wait()
+        if self.trouble:
+            raise Unavailable(self.trouble)
+        bad = round(self.per_minute * self.share)
+        reading = Counts(good=self.per_minute - bad, bad=bad)
+        first = int(since // 60) + 1
+        return [
+            Sample(signal=self.name, start=instant(60 * n), end=instant(60 * n + 60), reading=reading)
+            for n in range(first, int(until // 60))
+        ]

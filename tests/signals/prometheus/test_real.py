@@ -1,0 +1,183 @@
+"""The same on a real Prometheus that really restarts, loses its data and is stopped in mid-flight.
+
+Needs Debian's `prometheus`; skipped without it, failing where WATCHDOG_TEST_REQUIRE is `all` or lists `prometheus`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+
+import pytest
+import pytest_asyncio
+
+from tests.components import needed
+from tests.signals.contract import SignalContract
+from tests.signals.prometheus.real import SCRAPE_S, Pod, Prometheus
+from tests.signals.prometheus.world import NEW, OLD, counts, reason, state_of
+from watchdog.engine.clock import SystemClock
+from watchdog.model import Counts, Unknown
+from watchdog.ports import PollContext
+from watchdog.signals.prometheus import Access, Expression, Limit, PrometheusSignal, PrometheusSource, Quantile, Ratio
+from watchdog.signals.prometheus.questions import slower_than
+
+RATIO = Ratio('requests_total{namespace="shop",code=~"5.."}', 'requests_total{namespace="shop"}')
+
+
+class Shop:
+    """A real server, two pods, and signals that ask."""
+
+    def __init__(self, server: Prometheus, pods: dict[str, Pod]) -> None:
+        self.server, self.pods, self.clock = server, pods, SystemClock()
+        self.source = PrometheusSource("main", Access(url=server.url, timeout_s=1.0, lag_s=0.2), self.clock)
+        self.context = PollContext(state=state_of(self.clock))  # type: ignore[arg-type]
+
+    def signal(self, question=RATIO, every_s=SCRAPE_S):
+        return PrometheusSignal("errors", question, self.source, self.clock, every_s=every_s)
+
+    async def counted(self, signal, seconds=6.0):
+        """What the signal gives out in this time, by (instance, release)."""
+        total, end = {}, self.clock.monotonic() + seconds
+        while self.clock.monotonic() < end:
+            samples = await signal.poll(self.context)
+            for key, pair in counts([one for one in samples if isinstance(one.reading, Counts)]).items():
+                before = total.get(key, (0, 0))
+                total[key] = (before[0] + pair[0], before[1] + pair[1])
+            await asyncio.sleep(0.5)
+        return total
+
+    async def answered(self, signal, seconds=20.0):
+        """Until it gives samples that say something."""
+        for _ in range(int(seconds / 0.25)):
+            samples = list(await signal.poll(self.context))
+            if samples and not isinstance(samples[0].reading, Unknown):
+                return samples
+            await asyncio.sleep(0.25)
+        raise AssertionError(samples)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    program = needed("prometheus", "prometheus")
+    pods = {OLD: Pod(), NEW: Pod()}
+    for pod in pods.values():
+        pod.serve(5)
+        pod.start()
+    server = Prometheus(program, tmp_path_factory.mktemp("prometheus"), pods)
+    server.start()
+    yield server
+    server.stop()
+    for pod in pods.values():
+        pod.stop()
+
+
+@pytest_asyncio.fixture
+async def shop(running):
+    for pod in running.pods.values():
+        if pod.stopped:
+            pod.start()
+    running.thaw()
+    if not running.runs:
+        running.start()
+    made = Shop(running, running.pods)
+    yield made
+    await made.source.close()
+
+
+@pytest.mark.asyncio
+async def test_what_pods_counted_is_what_comes_out_also_over_a_restart_and_a_first_burst_of_errors(shop):
+    signal = shop.signal()
+    await shop.answered(signal)
+    await shop.counted(signal, 2.5)
+    shop.pods[OLD].serve(40)
+    shop.pods[NEW].serve(30, bad=12)  # the series code="500" is born with these
+    await asyncio.sleep(1.6)
+    shop.pods[OLD].restart()
+    shop.pods[OLD].serve(7, bad=2)
+    assert await shop.counted(signal) == {(OLD, "good"): (47, 2), (NEW, "bad"): (30, 12)}
+
+
+@pytest.mark.asyncio
+async def test_slow_requests_values_expressions_and_quantiles(shop):
+    slow = shop.signal(slower_than('seconds{namespace="shop"}', 0.8))
+    await shop.answered(slow)
+    await shop.counted(slow, 2.5)
+    shop.pods[NEW].serve(20, took_s=1.5)
+    assert (await shop.counted(slow))[(NEW, "bad")] == (20, 20)
+    (up,) = await shop.answered(shop.signal(Limit('sum(up{namespace="shop"})', below=2)))
+    assert (up.reading.good, up.reading.bad) == (1, 0)
+    part, every = 'sum(increase(requests_total{code="500"}[$interval]))', "sum(increase(requests_total[$interval]))"
+    (many,) = await shop.answered(shop.signal(Expression(part, every), every_s=10.0))
+    assert many.reading.bad == 0 and many.reading.good > 0
+    (late,) = await shop.answered(
+        shop.signal(Quantile('seconds{namespace="shop"}', 0.9, 0.8, min_events=5), every_s=1.0)
+    )
+    assert late.reading.bad == 1
+
+
+@pytest.mark.asyncio
+async def test_a_query_that_is_no_promql_says_where(shop):
+    said = reason(list(await shop.signal(Limit("sum(rate(x[1m])", above=1)).poll(shop.context)))
+    assert "refused the query (400)" in said and "1:" in said
+
+
+@pytest.mark.asyncio
+async def test_a_pod_that_is_not_scraped_any_more_is_not_taken_for_a_healthy_or_an_ill_one(shop):
+    signal = shop.signal()
+    await shop.answered(signal)
+    shop.pods[NEW].stop()
+    await asyncio.sleep(3.0)
+    await shop.counted(signal, 2.0)
+    shop.pods[OLD].serve(10)
+    assert await shop.counted(signal, 5.0) == {(OLD, "good"): (10, 0)}
+
+
+@pytest.mark.asyncio
+async def test_a_stopped_server_is_unknown_and_one_that_lost_its_data_begins_anew_without_inventing_events(shop):
+    signal = shop.signal()
+    await shop.answered(signal)
+    shop.server.freeze()
+    await asyncio.sleep(2.5)
+    assert "within 1 s" in reason(list(await signal.poll(shop.context)))
+    shop.server.thaw()
+    await shop.answered(signal)
+    shop.server.stop()
+    assert reason(list(await signal.poll(shop.context))) == "main cannot be reached"
+    shutil.rmtree(shop.server.directory / "data")
+    shop.server.start()
+    shop.pods[OLD].serve(100)  # before or after its first scrape, and nobody can know which
+    await shop.answered(signal)
+    shop.pods[NEW].serve(3)
+    total = await shop.counted(signal, 5.0)
+    assert total[(NEW, "bad")] == (3, 0)
+    assert total[(OLD, "good")][0] <= 100
+
+
+class TestPrometheusSignalOnARealServer(SignalContract):
+    @pytest_asyncio.fixture
+    async def source(self, shop):
+        signal = shop.signal()
+        await shop.answered(signal)
+
+        class Source:
+            clock, context = shop.clock, shop.context
+
+            def __init__(self):
+                self.signal = signal
+
+            def make_bad(self):
+                for pod in shop.pods.values():
+                    pod.serve(10, bad=10)
+
+            def make_unknown(self):
+                shop.server.stop()
+
+            def make_hang(self):
+                shop.server.freeze()
+
+            async def something_new(self):
+                for pod in shop.pods.values():
+                    pod.serve(10)
+                await asyncio.sleep(5 * SCRAPE_S)
+
+        return Source()
