@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 
 import pytest
 
@@ -17,3 +18,10 @@ def needed(program: str, component: str) -> str:
         (pytest.fail if required & {"all", component} else pytest.skip)(f"{program} is not installed")
     assert found is not None
     return found
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody has just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

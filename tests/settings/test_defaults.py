@@ -19,6 +19,10 @@ DEFAULTS = {
     "ApiSection.socket": "/run/watchdog/watchdog.sock",
     "MetricsSection.host": "0.0.0.0",
     "MetricsSection.port": 9469,
+    "ChannelSection.at_least": "info",
+    "PagerDutySection.url": "https://events.pagerduty.com",
+    "MailSection.port": 587,
+    "MailSection.tls": "starttls",
     "PageSection.host": "127.0.0.1",
     "PageSection.port": 9470,
     "PageSection.login": False,
@@ -137,7 +141,7 @@ def test_every_key_that_may_be_none_says_what_none_means():
     sections_and_mappings = {
         "Settings.state", "Settings.api", "Settings.log", "Settings.defaults", "Settings.groups",
         "ApiSection.metrics", "DefaultsSection.ask", "DefaultsSection.budget", "CommandSection.environment",
-        "PrometheusSection.labels", "PrometheusSourceSection.headers", "Settings.prometheus",
+        "PrometheusSection.labels", "PrometheusSourceSection.headers", "Settings.prometheus", "WebhookSection.headers",
             "TargetSection.features", "TargetSection.links", "HttpSection.expect", "HttpSection.headers",
     }  # fmt: skip
     assert set(silent) == sections_and_mappings

@@ -12,7 +12,6 @@ import errno
 import hashlib
 import secrets
 import socket
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -21,16 +20,17 @@ from typing import Protocol
 
 import structlog
 
-from watchdog.channels.stdout import StdoutChannel
+from watchdog.cli.channels import Channels
 from watchdog.cli.judging import rules_of
 from watchdog.clients.http import HttpClient
+from watchdog.clients.post import Poster
 from watchdog.engine.board import Watch, WatchedSignal
 from watchdog.engine.clock import SystemClock
 from watchdog.engine.daemon import Daemon, Setup
 from watchdog.incidents.directory import DirectoryFiles
 from watchdog.incidents.recorder import IncidentRecorder
 from watchdog.platforms.command import CommandPlatform, Commands, CommandWriter
-from watchdog.ports import Channel, Clock, EvidenceSource, Platform, Signal, Store, StoreUnavailable
+from watchdog.ports import Clock, EvidenceSource, Platform, Signal, Store, StoreUnavailable
 from watchdog.redaction import Redactor
 from watchdog.redaction.names import is_secret_name
 from watchdog.safety.permits import PermitOffice
@@ -52,14 +52,15 @@ class Clients:
     http: HttpClient
     kubernetes: dict[tuple[str, str], object] = field(default_factory=dict)
     prometheus: dict[PrometheusServer, Sources] = field(default_factory=dict)
+    posters: dict[str, Poster] = field(default_factory=dict)
 
     async def close(self) -> None:
         """Close every client that was made."""
         await self.http.close()
-        for source in self.prometheus.values():
-            await source.close()
-        for client in self.kubernetes.values():
-            await client.close()  # type: ignore[attr-defined]  # KubernetesClient, imported only when configured
+        for client in (*self.prometheus.values(), *self.posters.values()):
+            await client.close()
+        for cluster in self.kubernetes.values():
+            await cluster.close()  # type: ignore[attr-defined]  # KubernetesClient, imported only when configured
 
 
 class Sources(Protocol):
@@ -82,12 +83,13 @@ class Builder:
         self._clients = clients
         self._office = PermitOffice(secret)
         self._bundles = bundles
+        self._channels = Channels(clients.clock, clients.posters)
 
     async def setup(self, loaded: Loaded) -> Setup:
         """The whole setup of one configuration."""
         settings = loaded.settings
         json_lines = settings.log.format.value == "json"  # both streams often end in one: every line is then JSON
-        channels = {name: self._channel(name, json_lines=json_lines) for name in settings.notify}
+        channels = self._channels.all_of(settings, json_lines=json_lines)
         watches, writers = [], {}
         for target in access.configured(settings):
             platform, writer = await self._platform(target)
@@ -106,9 +108,6 @@ class Builder:
             reference=settings.reference,
             report_of=lambda incident: self._bundles.location(f"{incident}/report.md"),
         )
-
-    def _channel(self, name: str, *, json_lines: bool) -> Channel:
-        return StdoutChannel(sys.stdout, name=name, json_lines=json_lines)
 
     def _watch(self, target: access.ConfiguredTarget, platform: TellingPlatform | None) -> Watch:
         signals = tuple(

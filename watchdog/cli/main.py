@@ -74,6 +74,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("demo", "demo", "a bookstore on this machine, and a bad release rolled back"),
             Entry("doctor", "doctor", "permissions, sources, last known good: what would fail"),
             Entry("config", "config", "check, show or describe the configuration"),
+            Entry("notify", "notify", "send a test through the channels, or look at a message"),
             Entry("token", "tokens", "make a token for the API over the network"),
         ),
     ),

@@ -27,7 +27,7 @@ from watchdog.settings.access import (
     workload_of,
 )
 from watchdog.settings.http_check import HttpSection
-from watchdog.settings.notify import ChannelSection
+from watchdog.settings.notify import KINDS, ChannelSection, Tls
 from watchdog.settings.problems import Trail
 from watchdog.settings.root import Settings
 from watchdog.settings.rules import AboveRule, ShareRule
@@ -79,10 +79,32 @@ def _state(settings: Settings) -> Iterator[Finding]:
 
 def _channels(settings: Settings) -> Iterator[Finding]:
     for name, channel in settings.notify.items():
-        if channel.stdout is None:
-            trail: Trail = ("notify", name)
+        trail: Trail = ("notify", name)
+        said = [kind for kind in KINDS if getattr(channel, kind) is not None]
+        if len(said) != 1:
             kinds = _below(trail, keys_of(ChannelSection))
-            yield Finding(trail=trail, message="says no kind of channel", hint="write {stdout: {}}", involves=kinds)
+            message = f"has {len(said)} kinds, {' and '.join(said)}" if said else "says no kind of channel"
+            yield Finding(trail=trail, message=message, hint="write {stdout: {}}", involves=kinds)
+        yield from _channel(trail, channel)
+
+
+def _channel(trail: Trail, channel: ChannelSection) -> Iterator[Finding]:
+    slack, mail = channel.slack, channel.mail
+    if slack is not None:
+        place = (*trail, "slack")
+        if (slack.webhook is None) == (slack.token is None):
+            ways = _below(place, ("webhook", "token"))
+            yield Finding(trail=place, message="needs exactly one of `webhook` and `token`", involves=ways)
+        elif (slack.token is None) != (slack.channel is None):
+            message = "an app needs the id of its `channel`" if slack.token else "a webhook has its channel already"
+            yield Finding(trail=place, message=message, involves=_below(place, ("token", "channel")))
+    if mail is not None and (mail.user is None) != (mail.password is None):
+        place = (*trail, "mail")
+        message = "a log-in needs `user` and `password`"
+        yield Finding(trail=place, message=message, involves=_below(place, ("user", "password")))
+    if mail is not None and mail.user is not None and mail.tls is Tls.NONE:
+        message = "a password would be sent in the clear"
+        yield Finding(trail=(*trail, "mail", "tls"), message=message, hint="starttls or tls")
 
 
 def _platform(target: TargetSection, trail: Trail) -> Iterator[Finding]:

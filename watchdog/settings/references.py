@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from watchdog.settings.notify import SECRETS
 from watchdog.settings.problems import Trail, printable
 from watchdog.settings.values import SECRET_WORD
 from watchdog.settings.wording import Finding, suggestion
@@ -132,6 +133,8 @@ def inline_secrets(tree: Any) -> Iterator[Finding]:
         if isinstance(body, dict):
             yield from _inline(here, {"password": body.get("password")})
             yield from _inline((*here, "headers"), _section(body, "headers"))
+    for channel, body in _section(tree, "notify").items() if isinstance(tree, dict) else ():
+        yield from _of_channel(channel, body)
     for target in targets:
         trail: Trail = ("targets", target)
         body = _section(targets, target)
@@ -141,6 +144,17 @@ def inline_secrets(tree: Any) -> Iterator[Finding]:
         for signal in signals:
             headers = _section(_section(_section(signals, signal), "http"), "headers")
             yield from _inline((*trail, "signals", signal, "http", "headers"), headers)
+
+
+def _of_channel(channel: str, body: Any) -> Iterator[Finding]:
+    for kind, keys in SECRETS.items():
+        section = _section(body, kind) if isinstance(body, dict) else {}
+        for key in keys:
+            if isinstance(section.get(key), str):
+                hint = "write {file: /path} or {env: NAME}"
+                trail: Trail = ("notify", channel, kind, key)
+                yield Finding(trail=trail, message="a secret may not stand in the file", hint=hint)
+        yield from _inline(("notify", channel, kind, "headers"), _section(section, "headers"))
 
 
 def _inline(trail: Trail, values: Mapping[str, Any]) -> Iterator[Finding]:

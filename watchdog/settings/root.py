@@ -21,7 +21,7 @@ from watchdog.settings.prometheus import PrometheusSourceSection
 from watchdog.settings.section import Later, Section, later
 from watchdog.settings.state import StateSection
 from watchdog.settings.targets import Names, TargetSection
-from watchdog.settings.values import AbsolutePath, Name, Text
+from watchdog.settings.values import AbsolutePath, Name, Text, Url
 
 ENV_PREFIX = "WATCHDOG_"
 ENV_DELIMITER = "__"
@@ -44,6 +44,10 @@ class Settings(Section):
     )
     environment: Text | None = Field(
         default=None, description="Name of the environment, shown in notices (production). None = not shown."
+    )
+    base_url: Url | None = Field(
+        default=None,
+        description="Address under which people open the page: links in messages lead there. None = no links.",
     )
     state: StateSection = Field(default_factory=StateSection, description="Where state is kept.")
     first_start: FirstStart = Field(

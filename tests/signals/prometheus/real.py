@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 
 import yaml
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+from tests.components import free_port
 
 SCRAPE_S = 1.0
 
@@ -72,7 +73,7 @@ class Prometheus:
 
     def __init__(self, program: str, directory: Path, pods: dict[str, Pod]) -> None:
         self.program, self.directory, self.pods = program, directory, pods
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -124,9 +125,3 @@ class Prometheus:
             self._process.terminate()
             self._process.wait(20)
             self._process = None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
