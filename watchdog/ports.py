@@ -509,5 +509,5 @@ class Recorder(Protocol):
         ...
 
     async def report(self, incident: Incident, samples: Sequence[Sample]) -> None:
-        """Write report.json and report.md; to stdout where the files cannot be written."""
+        """Write report.json, report.md and report.html; to stdout where the files cannot be written."""
         ...

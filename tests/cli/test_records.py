@@ -35,7 +35,7 @@ def test_one_incident_is_told_from_its_beginning_to_its_report(daemon: Running) 
         "inc-1: 30 % errors since revision 7",
         "Stage:      asked",
         "Blamed:     revision 7 (bookstore:1.7)",
-        "Report:     incidents/inc-1/report.md",
+        "Report:     incidents/inc-1/report.html",
         "  12:00:00   watchdog   breach     30 % errors",
         "Next: watchdog approve inc-1 | watchdog cancel inc-1",
     ):

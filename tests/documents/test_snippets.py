@@ -70,7 +70,7 @@ def configurations() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("page", "text"), configurations())
 def test_a_configuration_that_a_page_shows_loads(page: str, text: str) -> None:
-    assert load_text(text, {name: "secret" for name in re.findall(r"env: (\w+)", text)}).settings.targets, page
+    assert load_text(text, dict.fromkeys(re.findall(r"env: (\w+)", text), "secret")).settings.targets, page
 
 
 def test_there_is_something_to_look_at() -> None:

@@ -282,7 +282,7 @@ def test_no_secret_stands_in_either_form():
 async def test_both_forms_are_written_beside_the_evidence():
     files = MemoryFiles(WorldClock())
     written = await write_report(recovered(), files=files, clock=WorldClock(), redactor=Redactor(), samples=samples())
-    assert [file.path for file in written.files] == ["books-api-12ab/report.json", "books-api-12ab/report.md"]
+    assert [file.path for file in written.files] == [f"books-api-12ab/report.{form}" for form in ("json", "md", "html")]
     assert json.loads(files.contents["books-api-12ab/report.json"])["id"] == "books-api-12ab"
     assert files.contents["books-api-12ab/report.md"].startswith(b"# Rolled back")
     assert (written.text, written.why) == ("", "")
@@ -331,5 +331,5 @@ async def test_the_recorder_captures_reports_and_tells_where_it_lies():
     await recorder.report(recovered(evidence=evidence), samples())
     assert {"books-api-12ab/samples.jsonl", "books-api-12ab/report.md"} <= set(files.contents)
     assert b"samples.jsonl" in files.contents["books-api-12ab/report.md"]
-    assert recorder.location(recovered()) == "memory:books-api-12ab/report.md"
+    assert recorder.location(recovered()) == "memory:books-api-12ab/report.html"
     assert printed == []

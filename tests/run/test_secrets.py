@@ -71,7 +71,7 @@ def test_secrets_show_nowhere_in_the_whole_story(start: Start, shop: Shop, place
     shop.deploy("bad")
     daemon.wait(lambda: [one for one in daemon.incidents() if one["stage"] == "closed"], "the rollback", within=120)
     assert shop.release == "three"
-    path = daemon.folder / "incidents" / daemon.incidents()[0]["id"] / "report.md"
+    path = daemon.folder / "incidents" / daemon.incidents()[0]["id"] / "report.html"
     daemon.wait(path.exists, "the report", within=30)
     report = path.read_text()
     assert f"{shop.home}/appctl rollback bad three" in report, "what is no secret stays readable"

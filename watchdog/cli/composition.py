@@ -106,7 +106,7 @@ class Builder:
             warnings=tuple(str(problem) for problem in loaded.warnings),
             first_start=settings.first_start.value,
             reference=settings.reference,
-            report_of=lambda incident: self._bundles.location(f"{incident}/report.md"),
+            report_of=lambda incident: self._bundles.location(f"{incident}/report.html"),
         )
 
     def _watch(self, target: access.ConfiguredTarget, platform: TellingPlatform | None) -> Watch:

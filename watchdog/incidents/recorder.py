@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Sequence
 
 from watchdog.incidents.capture import Caps, bundle, capture
+from watchdog.incidents.html import render_html
 from watchdog.incidents.markdown import render
 from watchdog.incidents.report import report_json
 from watchdog.model import Evidence, EvidenceFile, Incident, JsonObject, Sample, record
@@ -68,7 +69,7 @@ class IncidentRecorder:
         )
 
     async def report(self, incident: Incident, samples: Sequence[Sample]) -> None:
-        """Write report.json and report.md, or print the report."""
+        """Write report.json, report.md and report.html, or print the report."""
         written = await write_report(
             incident,
             files=self._files,
@@ -87,7 +88,7 @@ class IncidentRecorder:
 
 def report_path(incident: Incident) -> str:
     """Relative path of the report for people."""
-    return f"{bundle(incident)}/report.md"
+    return f"{bundle(incident)}/report.html"
 
 
 async def write_report(
@@ -99,10 +100,14 @@ async def write_report(
     samples: Sequence[Sample] = (),
     version: str = "",
 ) -> WrittenReport:
-    """Write both files within `WRITE_S`. Never raises for the disk: the text comes back for the caller to print."""
+    """Write all files within `WRITE_S`. Never raises for the disk: the text comes back for the caller to print."""
     report = report_json(incident, redactor=redactor, written_at=clock.now(), samples=samples, version=version)
     text = render(report)
-    contents = {"report.json": _encoded(report), "report.md": text.encode(errors="replace")}
+    contents = {
+        "report.json": _encoded(report),
+        "report.md": text.encode(errors="replace"),
+        "report.html": render_html(report).encode(errors="replace"),
+    }
     done: list[EvidenceFile] = []
     try:
         async with asyncio.timeout(WRITE_S):

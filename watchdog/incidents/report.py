@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from watchdog.incidents.impact import felt
+from watchdog.incidents.series import as_documents, graphs_of, marks_of
 from watchdog.incidents.template_diff import as_document, template_diff
 from watchdog.incidents.timeline import spans, timeline
 from watchdog.model import CloseReason, Incident, Instant, Intent, JsonObject, Release, Sample, iso, to_document
@@ -31,7 +32,7 @@ def report_json(
     """The whole report. `version` is the watchdog's own.
 
     ``{"schema", "kind", "watchdog", "written_at", "id", "headline", "severity", "state", "target", "group", "units",
-    "change": {"from", "to", "differences"}, "impact": [...], "decision", "action": {"plan", "intents", "approvals",
+    "change": {"from", "to", "differences"}, "impact": [...], "graphs", "marks", "decision", "action": {"plan", "intents", "approvals",
     "overrides"}, "verification", "timeline": [...], "durations": [...], "evidence": {"files", "missing"}, "notices",
     "next_steps": [sentence], "for_people": {name: ""}}``; moments ISO 8601 UTC, durations seconds.
     """
@@ -49,6 +50,8 @@ def report_json(
         "units": [to_document(unit) for unit in incident.units],
         "change": _change(incident, redactor),
         "impact": _impact(incident, samples),
+        "graphs": as_documents(graphs_of(incident, samples)),
+        "marks": marks_of(incident),
         "decision": to_document(incident.decision) if incident.decision else None,
         "action": _action(incident),
         "verification": _verification(incident),

@@ -196,7 +196,7 @@ class FakeControl:
         ]
         document = {"kind": "Incident", "v": 1, **row, "entries": entries, "decision": self.decision}
         document |= {"blamed": self._releases()[0], "good": self._releases()[1]}
-        return {"incident": document, "report": f"incidents/{row['id']}/report.md"}
+        return {"incident": document, "report": f"incidents/{row['id']}/report.html"}
 
     async def history(self, target: str) -> JsonObject:
         """As `ports.Control`."""
