@@ -111,7 +111,7 @@ class Shop:
             }
             for entry in shown
         }
-        daemon = self.prepare(_nursery(targets))
+        daemon = self.prepare(nursery(targets))
         daemon.launch()
         for entry in shown:
             wait_rolled_out(self.kubectl, workload_of(entry))
@@ -260,10 +260,14 @@ class Shop:
         self.watchdog.wait(lambda: self.watchdog.target(name).get("state") in states, what, within=within)
 
 
-def _nursery(targets: Mapping[str, Config]) -> Config:
+def nursery(targets: Mapping[str, Config]) -> Config:
     """The same workloads, with a bake that is over as soon as it was looked at."""
     watched = {
-        name: {"kubernetes": target["kubernetes"], "signals": {"workload": NURSERY}, "data": "none"}
+        name: {
+            **{platform: target[platform] for platform in ("kubernetes", "helm") if platform in target},
+            "signals": {"workload": NURSERY},
+            "data": "none",
+        }
         for name, target in targets.items()
     }
     return {"targets": watched, "defaults": {"bake_time": "1s", "tolerate_interruption": "500ms"}}

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
@@ -40,6 +40,12 @@ from watchdog.settings.prometheus_access import PrometheusServer
 from watchdog.settings.secret import Secret
 from watchdog.signals.http import Connection, HttpCheck, HttpSignal, Pods
 from watchdog.stores import FileLease, MemoryStore, SqliteStore, lock_path
+
+if TYPE_CHECKING:
+    from watchdog.clients.kubernetes import KubernetesClient
+
+HELM_EXTRA_S = 15.0
+"""Reads before and after, beside helm's own timeout."""
 
 log = structlog.get_logger("watchdog.run")
 
@@ -114,7 +120,6 @@ class Builder:
             WatchedSignal(signal, entry.every_s, getattr(signal, "deadline_s", entry.timeout_s))
             for entry, signal in ((entry, self._signal(entry, target)) for entry in target.signals)
         )
-        commands = target.platform if isinstance(target.platform, access.CommandPrograms) else None
         return Watch(
             policy=target.policy,
             signals=signals,
@@ -124,7 +129,7 @@ class Builder:
             evidence=() if platform is None else (platform,),
             links=tuple(f"{name}: {url}" for name, url in target.links.items()),
             channels=target.channels,
-            write_s=commands.rollback_timeout_s if commands else 10.0,
+            write_s=_write_s(target.platform),
             config=target.digest,
         )
 
@@ -162,25 +167,50 @@ class Builder:
                 CommandPlatform(target.name, commands, clock),
                 CommandWriter(target.name, commands, clock, office),
             )
+        if isinstance(programs, access.HelmRelease):
+            return await self._helm(target, programs)
         return await self._kubernetes(target, programs)
+
+    async def _helm(
+        self, target: access.ConfiguredTarget, release: access.HelmRelease
+    ) -> tuple[TellingPlatform, object]:
+        from watchdog.platforms.helm import HelmPlatform, HelmTarget, HelmWriter  # noqa: PLC0415 - only where configured
+
+        client = await self._cluster(release.kubeconfig, release.context)
+        config = HelmTarget(
+            target=target.name,
+            namespace=release.namespace,
+            release=release.release,
+            program=release.program,
+            kubeconfig=release.kubeconfig,
+            context=release.context,
+            timeout_s=release.timeout_s,
+        )
+        clock = self._clients.clock
+        return HelmPlatform(client, config, clock), HelmWriter(client, config, clock, self._office)
+
+    async def _cluster(self, kubeconfig: str, context: str) -> KubernetesClient:
+        """One client a cluster, shared by all targets in it."""
+        from watchdog.clients.kubernetes import Connection as Cluster  # noqa: PLC0415 - only where configured
+        from watchdog.clients.kubernetes import KubernetesClient  # noqa: PLC0415
+
+        client = self._clients.kubernetes.get((kubeconfig, context))
+        if not isinstance(client, KubernetesClient):
+            client = await KubernetesClient.open(Cluster(kubeconfig=kubeconfig, context=context))
+            self._clients.kubernetes[(kubeconfig, context)] = client
+        return client
 
     async def _kubernetes(
         self, target: access.ConfiguredTarget, workload: access.KubernetesWorkload
     ) -> tuple[TellingPlatform, object]:
         # Imported only where a Kubernetes target is configured: others need not pay for it.
-        from watchdog.clients.kubernetes import Connection as Cluster  # noqa: PLC0415
-        from watchdog.clients.kubernetes import KubernetesClient  # noqa: PLC0415
         from watchdog.platforms.kubernetes import (  # noqa: PLC0415
             KubernetesPlatform,
             KubernetesTarget,
             KubernetesWriter,
         )
 
-        where = (workload.kubeconfig, workload.context)
-        client = self._clients.kubernetes.get(where)
-        if not isinstance(client, KubernetesClient):
-            client = await KubernetesClient.open(Cluster(kubeconfig=workload.kubeconfig, context=workload.context))
-            self._clients.kubernetes[where] = client
+        client = await self._cluster(workload.kubeconfig, workload.context)
         config = KubernetesTarget(
             target=target.name,
             namespace=workload.namespace,
@@ -192,6 +222,13 @@ class Builder:
         )
         platform = KubernetesPlatform.open(client, config, self._clients.clock)
         return platform, KubernetesWriter(client, config, self._clients.clock, self._office)
+
+
+def _write_s(platform: access.KubernetesWorkload | access.HelmRelease | access.CommandPrograms | None) -> float:
+    """Seconds one write may take: a patch is quick, programs may take minutes."""
+    if isinstance(platform, access.CommandPrograms):
+        return platform.rollback_timeout_s
+    return platform.timeout_s + HELM_EXTRA_S if isinstance(platform, access.HelmRelease) else 10.0
 
 
 def _check(entry: access.ConfiguredSignal) -> HttpCheck:

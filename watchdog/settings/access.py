@@ -17,12 +17,13 @@ from typing import Any
 from watchdog.model import Budget, DataSafety, Instant, Mode, Pause, TargetPolicy, record, to_document
 from watchdog.settings.defaults import BudgetSection, TargetBudgetSection, TargetKnobs
 from watchdog.settings.http_check import Connection, HttpSection, Redirects
-from watchdog.settings.platforms import CommandSection, KubernetesSection
+from watchdog.settings.platforms import KubernetesSection
 from watchdog.settings.prometheus_access import PrometheusQuestion, every_of_question, question_of
 from watchdog.settings.root import Settings
 from watchdog.settings.rules import DEFAULT_FAILED, DEFAULT_OF, AboveRule, ConsecutiveRule, Rule
 from watchdog.settings.secret import Secret
 from watchdog.settings.signals import DEFAULT_EVERY, DEFAULT_TIMEOUT, SignalSection
+from watchdog.settings.targets import TargetSection
 
 _STRICTNESS = tuple(Mode)
 _KINDS = {"deployment": "Deployment", "statefulset": "StatefulSet", "daemonset": "DaemonSet"}
@@ -136,6 +137,19 @@ class KubernetesWorkload:
 
 
 @record
+class HelmRelease:
+    """A Helm release of a cluster. Empty `context`, `kubeconfig` = the usual."""
+
+    namespace: str
+    release: str
+    program: str
+    every_s: float
+    timeout_s: float
+    context: str = ""
+    kubeconfig: str = ""
+
+
+@record
 class CommandPrograms:
     """The three programs of the command platform."""
 
@@ -156,7 +170,7 @@ class ConfiguredTarget:
 
     name: str
     policy: TargetPolicy
-    platform: KubernetesWorkload | CommandPrograms | None
+    platform: KubernetesWorkload | HelmRelease | CommandPrograms | None
     signals: tuple[ConfiguredSignal, ...]
     weights: Weights
     channels: tuple[str, ...]
@@ -190,7 +204,7 @@ def policy_of(settings: Settings, target: str) -> TargetPolicy:
         data=own.data or DataSafety.NOT_SAID,
         control=own.control,
         depends_on=own.depends_on,
-        watch_only=own.kubernetes is None and own.command is None,
+        watch_only=own.kubernetes is None and own.helm is None and own.command is None,
         allow_pod_delete=kubernetes is not None and kubernetes.allow_pod_delete,
         allow_recreate=kubernetes is not None and kubernetes.allow_recreate,
     )
@@ -249,7 +263,7 @@ def _configured(settings: Settings, name: str) -> ConfiguredTarget:
     policy = policy_of(settings, name)
     weights = weights_of(settings, name)
     signals = tuple(signal_of(settings, key, signal, weights.rates) for key, signal in target.signals.items())
-    platform = _platform_of(target.kubernetes, target.command)
+    platform = _platform_of(target)
     channels = tuple(settings.notify) if target.notify is None else target.notify
     everything = [policy, weights, *signals, *([platform] if platform else [])]
     rest = [channels, target.links, target.features]
@@ -394,9 +408,18 @@ def _revealed(values: Mapping[str, Secret]) -> tuple[tuple[str, str], ...]:
     return tuple((name, value.get_secret_value()) for name, value in values.items())
 
 
-def _platform_of(
-    kubernetes: KubernetesSection | None, command: CommandSection | None
-) -> KubernetesWorkload | CommandPrograms | None:
+def _platform_of(target: TargetSection) -> KubernetesWorkload | HelmRelease | CommandPrograms | None:
+    kubernetes, command, helm = target.kubernetes, target.command, target.helm
+    if helm is not None:
+        return HelmRelease(
+            namespace=helm.namespace,
+            release=helm.release,
+            program=helm.program,
+            every_s=helm.every,
+            timeout_s=helm.timeout,
+            context=helm.context or "",
+            kubeconfig=helm.kubeconfig or "",
+        )
     if kubernetes is not None:
         kind, name = workload_of(kubernetes)
         return KubernetesWorkload(

@@ -41,6 +41,7 @@ MOST_FALSE_ALARMS = 0.2
 LEAST_WEIGHED_S = 1.0
 """Evidence is weighed in whole seconds: a shorter tolerated interruption needs a rule that counts."""
 
+PLATFORMS = ("kubernetes", "helm", "command")
 _SIGNALS = ("http", "workload", "prometheus")
 _WORKLOADS = ("deployment", "statefulset", "daemonset")
 
@@ -108,10 +109,11 @@ def _channel(trail: Trail, channel: ChannelSection) -> Iterator[Finding]:
 
 
 def _platform(target: TargetSection, trail: Trail) -> Iterator[Finding]:
-    kubernetes, command = target.kubernetes, target.command
-    if kubernetes is not None and command is not None:
-        message = "has two platforms, `kubernetes` and `command`: a target has one"
-        yield Finding(trail=(*trail, "command"), message=message)
+    kubernetes = target.kubernetes
+    said = [name for name in PLATFORMS if getattr(target, name) is not None]
+    if len(said) > 1:
+        message = f"has {len(said)} platforms, {' and '.join(f'`{name}`' for name in said)}: a target has one"
+        yield Finding(trail=(*trail, said[1]), message=message)
     if kubernetes is not None:
         named = [kind for kind in _WORKLOADS if getattr(kubernetes, kind)]
         if len(named) != 1:
@@ -122,7 +124,12 @@ def _platform(target: TargetSection, trail: Trail) -> Iterator[Finding]:
 
 
 def _same_workload(target: TargetSection, name: str, seen: dict[tuple[str, ...], str]) -> Iterator[Finding]:
-    kubernetes = target.kubernetes
+    kubernetes, helm = target.kubernetes, target.helm
+    if helm is not None:
+        same = (helm.context or "", helm.kubeconfig or "", helm.namespace, "helm", helm.release)
+        if seen.setdefault(same, name) != name:
+            message = f"is the same release as the target {seen[same]!r}: two would roll it back twice"
+            yield Finding(trail=("targets", name, "helm"), message=message)
     if kubernetes is None:
         return
     kind, workload = workload_of(kubernetes)
@@ -235,11 +242,11 @@ def _signal(settings: Settings, target: TargetSection, trail: Trail, signal: Sig
 
 def _needs_a_platform(target: TargetSection, trail: Trail, signal: SignalSection) -> Iterator[Finding]:
     """Pod states come from Kubernetes alone; instances to ask one by one also from a command's `current`."""
-    platforms = _below(trail[:2], ("kubernetes", "command"))
-    if signal.workload is not None and target.kubernetes is None:
-        yield Finding(trail=trail, message="workload needs a target with `kubernetes`", involves=platforms)
-    if signal.http and signal.http.pods and target.kubernetes is None and target.command is None:
-        message = "pods needs a target with `kubernetes` or `command`"
+    platforms = _below(trail[:2], PLATFORMS)
+    if signal.workload is not None and target.kubernetes is None and target.helm is None:
+        yield Finding(trail=trail, message="workload needs a target with `kubernetes` or `helm`", involves=platforms)
+    if signal.http and signal.http.pods and all(getattr(target, name) is None for name in PLATFORMS):
+        message = "pods needs a target with `kubernetes`, `helm` or `command`"
         yield Finding(trail=(*trail, "http", "pods"), message=message, involves=platforms)
 
 

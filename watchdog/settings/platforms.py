@@ -79,3 +79,24 @@ class CommandSection(Section):
         description="Variables they get besides PATH, HOME and LANG; a value is text, {file: /path} or {env: NAME}. "
         "Secrets only by file or env.",
     )
+
+
+class HelmSection(Section):
+    """A Helm release: everything its chart deploys goes back together, by the real helm (4)."""
+
+    namespace: KubernetesName = Field(description="Namespace of the release; always said, never guessed.")
+    release: KubernetesName = Field(description="Name of the release.")
+    program: Text = Field(default="helm", description="The helm program, on PATH or with its path. Default helm.")
+    context: Text | None = Field(
+        default=None, description="Context of the kubeconfig. None = its current one, or the cluster we run in."
+    )
+    kubeconfig: AbsolutePath | None = Field(
+        default=None,
+        description="Absolute path of a kubeconfig. None = the service account of the pod, else KUBECONFIG or ~/.kube/config.",
+    )
+    every: Annotated[float, Duration(least=0.1, most=3600)] = Field(
+        default=5.0, description="Seconds between two reads of the release. Default 5 s, as the polls."
+    )
+    timeout: Annotated[float, Duration(least=5, most=3600)] = Field(
+        default=120.0, description="Seconds a rollback may take, hooks included. Default 2 min."
+    )

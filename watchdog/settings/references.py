@@ -62,8 +62,8 @@ def _references(value: Any, targets: Mapping[str, Any]) -> Iterator[Finding]:
     """Reference probes say whether we are cut off: a workload that is released and rolled back cannot."""
     yield from _each(("reference",), value, targets, "target")
     for place, name in _names(("reference",), value):
-        if any(platform in _section(targets, name) for platform in ("kubernetes", "command")):
-            hint = "a reference is a target without `kubernetes` and `command`"
+        if any(platform in _section(targets, name) for platform in ("kubernetes", "helm", "command")):
+            hint = "a reference is a target without `kubernetes`, `helm` and `command`"
             yield Finding(trail=place, message=f"{printable(name)!r} is not watch-only", hint=hint)
 
 

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator
 
 from watchdog.model import DataSafety, Mode
 from watchdog.settings.defaults import TargetKnobs
-from watchdog.settings.platforms import CommandSection, KubernetesSection
+from watchdog.settings.platforms import CommandSection, HelmSection, KubernetesSection
 from watchdog.settings.section import Later, later
 from watchdog.settings.signals import SignalSection, with_kind
 from watchdog.settings.values import Name, Route, Text, Url, refused
@@ -37,10 +37,12 @@ class TargetSection(TargetKnobs):
     kubernetes: KubernetesSection | None = Field(
         default=None, description="A Deployment, StatefulSet or DaemonSet. None = another platform, or watch-only."
     )
+    helm: HelmSection | None = Field(
+        default=None, description="A Helm release with all its workloads. None = another platform, or watch-only."
+    )
     command: CommandSection | None = Field(
         default=None, description="Three programs of your own. None = another platform, or watch-only."
     )
-    helm: Later = later("Helm releases")
     argo_rollouts: Later = later("Argo Rollouts")
     container_app: Later = later("Azure Container Apps")
     traffic: Later = later("traffic switches")
