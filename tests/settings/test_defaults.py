@@ -19,6 +19,8 @@ DEFAULTS = {
     "ApiSection.socket": "/run/watchdog/watchdog.sock",
     "MetricsSection.host": "0.0.0.0",
     "MetricsSection.port": 9469,
+    "AppInsightsSection.tables": "workspace",
+    "AzureSection.cloud": "public",
     "ChannelSection.at_least": "info",
     "PagerDutySection.url": "https://events.pagerduty.com",
     "MailSection.port": 587,
@@ -144,7 +146,7 @@ def test_every_key_that_may_be_none_says_what_none_means():
     sections_and_mappings = {
         "Settings.state", "Settings.api", "Settings.log", "Settings.defaults", "Settings.groups",
         "ApiSection.metrics", "DefaultsSection.ask", "DefaultsSection.budget", "CommandSection.environment",
-        "PrometheusSection.labels", "PrometheusSourceSection.headers", "Settings.prometheus", "WebhookSection.headers",
+        "PrometheusSection.labels", "PrometheusSourceSection.headers", "Settings.prometheus", "Settings.azure", "WebhookSection.headers",
             "TargetSection.features", "TargetSection.links", "HttpSection.expect", "HttpSection.headers",
     }  # fmt: skip
     assert set(silent) == sections_and_mappings

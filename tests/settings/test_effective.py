@@ -74,7 +74,7 @@ def test_a_target_that_will_stay_at_ask_says_so():
 
 
 def test_keys_of_later_versions_are_not_shown():
-    assert "azure" not in effective(load_text(SMALLEST, {}).settings)
+    assert "profiles" not in effective(load_text(SMALLEST, {}).settings)
 
 
 def test_a_rule_that_is_written_down_is_shown_with_its_own_defaults():

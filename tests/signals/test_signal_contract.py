@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest_asyncio
 
+from tests.signals.app_insights.world import World as Telemetry
+from tests.signals.app_insights.world import world as telemetry
 from tests.signals.contract import SignalContract
 from tests.signals.prometheus.world import World, world
 from watchdog.clients.http import HttpClient
@@ -94,6 +96,31 @@ class PrometheusWorld:
         self.shop.serve()
 
 
+class AppInsightsWorld:
+    """Azure's client against the fake workspace."""
+
+    def __init__(self, shop: Telemetry) -> None:
+        self.shop, self.clock, self.context = shop, shop.clock, shop.context
+        self.signal = shop.signal()
+        self.code = "200"
+
+    def make_bad(self) -> None:
+        self.code = "500"
+
+    def make_unknown(self) -> None:
+        self.shop.server.trouble = (503, {}, "{}")
+
+    def make_hang(self) -> None:
+        self.shop.server.hang = True
+        self.shop.clock.step(60.0)
+
+    async def something_new(self) -> None:
+        for _ in range(3):  # a minute is given out when two reads agree on it
+            self.shop.report(code=self.code)
+            await self.signal.poll(self.context)
+        self.shop.report(minutes=5, code=self.code)
+
+
 def no_name_server(host, port, family):
     raise socket.gaierror(socket.EAI_AGAIN, "no answer")
 
@@ -109,6 +136,13 @@ class TestPrometheusSignal(SignalContract):
     async def source(self):
         async with world() as shop:
             yield PrometheusWorld(shop)
+
+
+class TestAppInsightsSignal(SignalContract):
+    @pytest_asyncio.fixture
+    async def source(self, monkeypatch):
+        async with telemetry(monkeypatch) as shop:
+            yield AppInsightsWorld(shop)
 
 
 class TestHttpSignal(SignalContract):

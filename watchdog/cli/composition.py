@@ -59,11 +59,12 @@ class Clients:
     kubernetes: dict[tuple[str, str], object] = field(default_factory=dict)
     prometheus: dict[PrometheusServer, Sources] = field(default_factory=dict)
     posters: dict[str, Poster] = field(default_factory=dict)
+    azure: Sources | None = None
 
     async def close(self) -> None:
         """Close every client that was made."""
         await self.http.close()
-        for client in (*self.prometheus.values(), *self.posters.values()):
+        for client in (*self.prometheus.values(), *self.posters.values(), *([self.azure] if self.azure else [])):
             await client.close()
         for cluster in self.kubernetes.values():
             await cluster.close()  # type: ignore[attr-defined]  # KubernetesClient, imported only when configured
@@ -140,6 +141,13 @@ class Builder:
             from watchdog.cli.prometheus import signal_of  # noqa: PLC0415 - brings its library, which others need not pay for
 
             return signal_of(entry, entry.prometheus, self._clients.prometheus, self._clients.clock)
+        if entry.app_insights is not None:
+            from watchdog.cli.azure import Azure  # noqa: PLC0415 - as above
+
+            azure = self._clients.azure or Azure(self._clients.clock)
+            self._clients.azure = azure
+            assert isinstance(azure, Azure)  # noqa: S101 - nobody else makes one
+            return azure.signal_of(entry, entry.app_insights)
         from watchdog.signals.workload import WorkloadSignal, WorkloadTolerances  # noqa: PLC0415 - beside its configuration
 
         # It asks nobody itself: what it may know is as fresh as the reads of the workload.

@@ -15,6 +15,8 @@ from dataclasses import field, replace
 from typing import Any
 
 from watchdog.model import Budget, DataSafety, Instant, Mode, Pause, TargetPolicy, record, to_document
+from watchdog.settings import azure_access
+from watchdog.settings.azure_access import AppInsightsQuestion
 from watchdog.settings.defaults import BudgetSection, TargetBudgetSection, TargetKnobs
 from watchdog.settings.http_check import Connection, HttpSection, Redirects
 from watchdog.settings.platforms import KubernetesSection
@@ -25,6 +27,7 @@ from watchdog.settings.secret import Secret
 from watchdog.settings.signals import DEFAULT_EVERY, DEFAULT_TIMEOUT, SignalSection
 from watchdog.settings.targets import TargetSection
 
+SIGNAL_KINDS = ("http", "workload", "prometheus", "app_insights")
 _STRICTNESS = tuple(Mode)
 _KINDS = {"deployment": "Deployment", "statefulset": "StatefulSet", "daemonset": "DaemonSet"}
 FEWEST_EVENTS = 20
@@ -108,7 +111,7 @@ class Request:
 
 @record
 class ConfiguredSignal:
-    """One signal. `kind` is ``http``, ``workload`` or ``prometheus``; `http`, `prometheus` are there for those."""
+    """One signal. `kind` is ``http``, ``workload``, ``prometheus`` or ``app_insights``; what it asks is there."""
 
     name: str
     kind: str
@@ -121,6 +124,7 @@ class ConfiguredSignal:
     """What its events are to the judgement: ``probe``, ``err`` (requests of users) or ``slow``."""
     http: Request | None = None
     prometheus: PrometheusQuestion | None = None
+    app_insights: AppInsightsQuestion | None = None
 
 
 @record
@@ -314,20 +318,24 @@ def signal_of(settings: Settings, name: str, signal: SignalSection, rates: Weigh
     """
     http, every = signal.http, every_of(settings, signal)
     question = question_of(settings, signal.prometheus) if signal.prometheus else None
-    users = (
-        signal.counts_users if signal.counts_users is not None else question is not None and question.counts_requests
+    telemetry = azure_access.asked_of(settings, signal.app_insights) if signal.app_insights else None
+    slow = (question is not None and not question.counts_requests) or (
+        telemetry is not None and telemetry.slow_s is not None
     )
-    counts = http is not None or question is not None
+    usual = (question is not None or telemetry is not None) and not slow
+    users = usual if signal.counts_users is None else signal.counts_users
+    counts = http is not None or question is not None or telemetry is not None
     return ConfiguredSignal(
         name=name,
-        kind="http" if http else "prometheus" if question else "workload",
+        kind=kind_of_signal(signal),
         every_s=every,
         timeout_s=_bound(signal, question, every),
         rule=weighed_of(signal, rates) if signal.rule is None and counts else rule_of(signal.rule, every),
         counts_users=users,
-        evidence=_evidence(question, users=users),
+        evidence="slow" if slow else "err" if users else "probe",
         http=_request_of(http, timeout_of(http, every)) if http else None,
         prometheus=question,
+        app_insights=telemetry,
     )
 
 
@@ -335,19 +343,20 @@ def every_of(settings: Settings, signal: SignalSection) -> float:
     """Seconds between two polls of a signal: as said, else what is usual for its kind."""
     if signal.every is not None:
         return signal.every
+    if signal.app_insights is not None:
+        return azure_access.USUAL_EVERY
     return every_of_question(settings, signal.prometheus) if signal.prometheus else DEFAULT_EVERY
+
+
+def kind_of_signal(signal: SignalSection) -> str:
+    """The one kind it has (``crosscheck`` refuses others)."""
+    return next(kind for kind in SIGNAL_KINDS if getattr(signal, kind) is not None)
 
 
 def _bound(signal: SignalSection, question: PrometheusQuestion | None, every: float) -> float:
     if signal.http is not None:
         return timeout_of(signal.http, every)
     return question.server.timeout_s + 1.0 if question else every
-
-
-def _evidence(question: PrometheusQuestion | None, *, users: bool) -> str:
-    if question is not None and not question.counts_requests:
-        return "slow"
-    return "err" if users else "probe"
 
 
 def timeout_of(http: HttpSection, every: float) -> float:

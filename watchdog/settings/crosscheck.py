@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from watchdog.model import Mode, TargetPolicy
-from watchdog.settings import prometheus_check
+from watchdog.settings import azure_access, prometheus_check
 from watchdog.settings.access import (
+    SIGNAL_KINDS,
     CountingRule,
     Weighed,
     Weights,
@@ -42,7 +43,6 @@ LEAST_WEIGHED_S = 1.0
 """Evidence is weighed in whole seconds: a shorter tolerated interruption needs a rule that counts."""
 
 PLATFORMS = ("kubernetes", "helm", "command")
-_SIGNALS = ("http", "workload", "prometheus")
 _WORKLOADS = ("deployment", "statefulset", "daemonset")
 
 
@@ -59,6 +59,7 @@ def contradictions(settings: Settings) -> Iterator[Finding]:
         yield Finding(trail=("api", "page", "login"), message="nobody could log in", hint="tokens: /path of a file")
     yield from _channels(settings)
     yield from prometheus_check.servers(settings)
+    yield from azure_access.logins(settings)
     yield from _knobs(settings, ("defaults",))
     workloads: dict[tuple[str, ...], str] = {}
     for name, target in settings.targets.items():
@@ -217,7 +218,7 @@ def _pairs(settings: Settings, target: str) -> Iterator[tuple[tuple[str, ...], b
 
 
 def _signal(settings: Settings, target: TargetSection, trail: Trail, signal: SignalSection) -> Iterator[Finding]:
-    said = [kind for kind in _SIGNALS if getattr(signal, kind) is not None]
+    said = [kind for kind in SIGNAL_KINDS if getattr(signal, kind) is not None]
     if len(said) != 1:
         message = (
             f"has {len(said)} kinds, {' and '.join(f'`{kind}`' for kind in said)}" if said else "says no kind of signal"
@@ -226,11 +227,10 @@ def _signal(settings: Settings, target: TargetSection, trail: Trail, signal: Sig
         yield Finding(trail=trail, message=message, hint="write http: URL or workload: {}", involves=kinds)
         return
     yield from _needs_a_platform(target, trail, signal)
-    if signal.prometheus is not None:
-        flaws = list(prometheus_check.question(settings, (*trail, "prometheus"), signal.prometheus))
-        yield from flaws
-        if flaws:
-            return
+    flaws = list(_question(settings, trail, signal))
+    yield from flaws
+    if flaws:
+        return
     if signal.http is not None:
         yield from _http(trail, signal.http, every_of(settings, signal))
     if signal.workload is not None and signal.counts_users:
@@ -238,6 +238,14 @@ def _signal(settings: Settings, target: TargetSection, trail: Trail, signal: Sig
     yield from _rule(settings, trail, signal)
     yield from _pace(settings, str(trail[1]), trail, signal)
     yield from _evidence(settings, str(trail[1]), trail, signal)
+
+
+def _question(settings: Settings, trail: Trail, signal: SignalSection) -> Iterator[Finding]:
+    """What is asked of a source; without it nothing else can be said of the signal."""
+    if signal.prometheus is not None:
+        yield from prometheus_check.question(settings, (*trail, "prometheus"), signal.prometheus)
+    if signal.app_insights is not None:
+        yield from azure_access.question(settings, (*trail, "app_insights"), signal.app_insights)
 
 
 def _needs_a_platform(target: TargetSection, trail: Trail, signal: SignalSection) -> Iterator[Finding]:

@@ -133,6 +133,9 @@ def inline_secrets(tree: Any) -> Iterator[Finding]:
         if isinstance(body, dict):
             yield from _inline(here, {"password": body.get("password")})
             yield from _inline((*here, "headers"), _section(body, "headers"))
+    for login, body in _section(tree, "azure").items() if isinstance(tree, dict) else ():
+        if isinstance(body, dict):
+            yield from _inline(("azure", login), {"client_secret": body.get("client_secret")})
     for channel, body in _section(tree, "notify").items() if isinstance(tree, dict) else ():
         yield from _of_channel(channel, body)
     for target in targets:

@@ -12,6 +12,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from watchdog.model import Mode
+from watchdog.settings.azure import AzureSection
 from watchdog.settings.defaults import DefaultsSection
 from watchdog.settings.faces import ApiSection, LogSection
 from watchdog.settings.groups import GroupSection
@@ -77,7 +78,9 @@ class Settings(Section):
     prometheus: dict[Name, PrometheusSourceSection] = Field(
         default_factory=dict, description="Prometheus servers by name, for signals of the kind `prometheus`."
     )
-    azure: Later = later("Azure sources")
+    azure: dict[Name, AzureSection] = Field(
+        default_factory=dict, description="Log-ins to Azure by name, for signals of the kind `app_insights`."
+    )
     profiles: Later = later("profiles")
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from watchdog.settings.azure import AppInsightsSection
 from watchdog.settings.http_check import HttpSection
 from watchdog.settings.prometheus import PrometheusSection
 from watchdog.settings.rules import Rule
@@ -37,7 +38,9 @@ class SignalSection(Section):
     prometheus: PrometheusSection | None = Field(
         default=None, description="A question to a Prometheus server. None = another kind of signal."
     )
-    app_insights: Later = later("Application Insights signals")
+    app_insights: AppInsightsSection | None = Field(
+        default=None, description="Requests as Application Insights has them. None = another kind of signal."
+    )
     database: Later = later("database signals")
     scrape: Later = later("signals scraped from a metrics page")
     alerts: Later = later("Alertmanager alerts as signals")
@@ -45,7 +48,7 @@ class SignalSection(Section):
     every: Annotated[float | None, Duration(least=0.1, most=3600)] = Field(
         default=None,
         description="Seconds between two polls. None = 5 s: an outage is told from a blip within a minute, for the price "
-        "of a few requests a minute; of Prometheus its scrape interval (15 s where nobody says it), 60 s for expressions.",
+        "of a few requests a minute; of Prometheus its scrape interval (15 s where nobody says it), 60 s for expressions; of Application Insights 60 s.",
     )
     rule: Rule | None = Field(
         default=None,

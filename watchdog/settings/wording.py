@@ -24,7 +24,7 @@ from watchdog.settings.rules import NO_RULE, SHAPES
 from watchdog.settings.section import Section
 from watchdog.settings.values import kind_of
 
-_MANY = 16
+_MANY = 18
 KEY = "[key]"
 """Pydantic's last part of the location of a key that is wrong itself."""
 _EXPECTED = {

@@ -11,10 +11,9 @@ from collections.abc import Callable, Mapping
 
 from watchdog.model import Instance, WorkloadState, record
 from watchdog.signals.prometheus.counters import Origin
+from watchdog.signals.releases import release_of_version
 
 SEPARATOR = "\x1f"
-OTHER = "version "
-"""Begin of the release of series whose version label names another one than the current release."""
 
 Owner = tuple[str | None, str | None]
 """(instance, release)."""
@@ -51,7 +50,7 @@ class Whose:
         """(instance, release) of an origin; None = it belongs to no release that is known, and counts nowhere."""
         pod, version = origin.split(SEPARATOR)[:2]
         if self._labels.version:
-            return None, self._release_of(version)
+            return None, release_of_version(version, self._state)
         if not pod or not self._known:
             return None, None
         if pod in self._known:
@@ -67,15 +66,6 @@ class Whose:
             return instance is not None and instance.started is not None and instance.started > moment
 
         return young
-
-    def _release_of(self, version: str) -> str | None:
-        """The current release, where its version is meant; else a name of another one. None without any label."""
-        if not version or self._state is None:
-            return None
-        current = self._state.release
-        tags = {str(image).rpartition(":")[2] for image in current.images.values()}
-        names = {current.revision, current.address, current.fingerprint, *tags}
-        return current.fingerprint if version in names else OTHER + version
 
 
 def _family(pod: str) -> str:
