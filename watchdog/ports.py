@@ -253,7 +253,11 @@ class PollContext:
 
 @runtime_checkable
 class Signal(Protocol):
-    """One source of evidence about a target."""
+    """One source of evidence about a target.
+
+    A signal whose polls give each event out once offers `apart()` too: another signal that asks the same and remembers
+    nothing, so that a person's look takes nothing from the judgement.
+    """
 
     name: str
     counts_users: bool
@@ -400,7 +404,8 @@ class Control(Protocol):
         """One look now, which does not feed the judgement.
 
         ``{"at", "target", "health", "sentence", "samples": [{"signal", "health": "good" | "bad" | "unknown", "sentence",
-        "value", "events", "release", "instance", "phases": {name: seconds}, "took_s"}]}``; health is failing if any
+        "value", "events", "release", "instance", "phases": {name: seconds}, "took_s",
+        "asked": [query]}]}``; health is failing if any
         sample is bad, blind if all are unknown, inconclusive if there is none, else healthy.
         """
         ...

@@ -265,6 +265,25 @@ async def test_another_helm_and_no_helm_at_all_are_refused_by_name(rig: Rig, tmp
 
 
 @pytest.mark.asyncio
+async def test_doctor_is_told_which_right_is_missing_and_whether_there_is_a_helm(
+    rig: Rig, admin: KubeApi, namespace: str
+) -> None:
+    assert await rig.platform.check_permissions() == ()
+    weaker = [{**rule, "verbs": [verb for verb in rule["verbs"] if verb != "create"]} for rule in rules()]
+    path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/roles/watchdog"
+    admin.patch(path, {"rules": weaker}, "application/merge-patch+json")
+    rig.use(replace(rig.config, program="/nowhere/helm"))
+
+    async def told() -> list[str]:
+        return [finding.sentence for finding in await rig.platform.check_permissions()]
+
+    async with asyncio.timeout(10):
+        while not any("create secrets" in line for line in await told()):  # authorisation is cached for a moment
+            await asyncio.sleep(0.5)
+    assert any("helm cannot be run" in line for line in await told())
+
+
+@pytest.mark.asyncio
 async def test_values_travel_into_no_evidence(rig: Rig) -> None:
     await asyncio.to_thread(rig.helm.upgrade, "bookstore:2.0", "--set", "password=canary-5e1f")
     await rig.settle()

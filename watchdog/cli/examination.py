@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
 from watchdog.engine.board import Watch, WatchedSignal
+from watchdog.engine.control import looking
 from watchdog.model import Counts, Finding, Owner, Unknown, WorkloadState, record
 from watchdog.ports import Platform, PollContext, Unavailable
 
@@ -139,7 +140,7 @@ async def _signals(watch: Watch, state: WorkloadState | None) -> list[Examined]:
 
 async def _signal(name: str, watched: WatchedSignal, context: PollContext) -> Examined:
     question = f"signal {watched.signal.name}"
-    samples, trouble = await _bounded(watched.signal.poll(context), watched.timeout_s)
+    samples, trouble = await _bounded(looking(watched.signal).poll(context), watched.timeout_s)
     command = f"watchdog check {name} {watched.signal.name}"
     if samples is None:
         return _line(name, question, False, trouble, command)

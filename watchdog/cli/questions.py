@@ -165,7 +165,9 @@ def _samples(terminal: Terminal, answer: Mapping[str, Any]) -> list[str]:
     table = terminal.table(["SIGNAL", "RESULT", "TOOK", "PHASES", "RELEASE", "INSTANCE", "WHY"], rows)
     if not terminal.headers:
         return table
-    return [*table, "", f"{plain(answer.get('target'))} looks {terminal.word(answer.get('health'))} now"]
+    asked = {str(query): None for sample in answer.get("samples", ()) for query in sample.get("asked") or ()}
+    queries = ["", "Asked:", *indented([plain(query) for query in asked])] if asked else []
+    return [*table, *queries, "", f"{plain(answer.get('target'))} looks {terminal.word(answer.get('health'))} now"]
 
 
 def _seconds(value: Any) -> str:

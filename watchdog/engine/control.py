@@ -8,7 +8,7 @@ answered only when it binds. `who` is what the face established.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -122,9 +122,10 @@ class DaemonControl:
         rows: list[dict[str, Any]] = []
         for watched in chosen:
             began = self._daemon.clock.monotonic()
-            samples = await Poller(self._daemon.board, target, watched, self._daemon.clock).poll()
+            look = replace(watched, signal=looking(watched.signal))
+            samples = await Poller(self._daemon.board, target, look, self._daemon.clock).poll()
             took = self._daemon.clock.monotonic() - began
-            rows += [_sample(sample, took, _phases(watched.signal, sample)) for sample in samples]
+            rows += [_sample(sample, took, look.signal) for sample in samples]
         health = _worst([str(row["health"]) for row in rows])
         return {
             "at": iso(self._daemon.clock.now()),
@@ -566,6 +567,12 @@ def _pretend(seen: Seen, now: Instant) -> Breach:
     return Breach(target=seen.watch.name, at=now, first_bad=first_bad, signals=(), sentence=sentence)
 
 
+def looking(signal: Signal) -> Signal:
+    """What a person may poll: where polls give each event out once, a signal apart from the one that is judged."""
+    apart: Callable[[], Signal] | None = getattr(signal, "apart", None)
+    return signal if apart is None else apart()
+
+
 def _phases(signal: Signal, sample: Sample) -> dict[str, float]:
     """Seconds of each phase that the signal measured for this sample's instance, where it measures phases."""
     found = getattr(signal, "phases", {}).get(sample.instance or "")
@@ -577,7 +584,7 @@ def _phases(signal: Signal, sample: Sample) -> dict[str, float]:
     }
 
 
-def _sample(sample: Sample, took: float, phases: JsonObject) -> dict[str, Any]:
+def _sample(sample: Sample, took: float, signal: Signal) -> dict[str, Any]:
     reading = sample.reading
     health = "unknown" if isinstance(reading, Unknown) else "good"
     if isinstance(reading, Counts) and reading.bad:
@@ -590,8 +597,9 @@ def _sample(sample: Sample, took: float, phases: JsonObject) -> dict[str, Any]:
         "events": reading.events if isinstance(reading, Counts) else 0,
         "release": sample.release,
         "instance": sample.instance,
-        "phases": dict(phases),
+        "phases": _phases(signal, sample),
         "took_s": round(took, 4),
+        "asked": list(getattr(signal, "asked", ())),
     }
 
 

@@ -436,6 +436,7 @@ class FakeControl:
             "instance": "bookstore-api-1",
             "phases": {"connect": 0.001, "first_byte": 0.011},
             "took_s": 0.012,
+            "asked": [],
         }
 
     def _plan(self) -> dict[str, Any]:

@@ -238,3 +238,15 @@ async def test_unknown_is_all_that_trouble_ever_gives(monkeypatch):
         shop.server.trouble = None
         later = await shop.polled(signal, times=6)
         assert later and all(one.reading.events == 10 for one in later if not isinstance(one.reading, Unknown))
+
+
+async def test_a_persons_look_shows_the_newest_minute_and_takes_nothing_from_the_judgement(monkeypatch):
+    async with world(monkeypatch) as shop:
+        signal = shop.signal()
+        before = await shop.polled(signal)
+        (sample,) = await signal.apart().poll(shop.context)
+        assert sample.reading.events == 10
+        assert shop.clock.now() - sample.end < 240
+        after = await shop.polled(signal, times=3)
+        ends = [one.end for one in (*before, *after)]
+        assert ends == [ends[0] + 60.0 * n for n in range(len(ends))]

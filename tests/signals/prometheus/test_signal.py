@@ -305,3 +305,13 @@ async def test_the_ratio_is_asked_for_one_moment():
             f"{RATIO.every}[90s]",
             f"{RATIO.part}[90s]",
         }
+
+
+async def test_a_persons_look_takes_nothing_from_the_judgement():
+    async with world() as shop:
+        signal = shop.signal()
+        await shop.poll(signal)
+        shop.serve(events=20, bad=5, of=NEW)
+        looked = await shop.poll(signal.apart())
+        assert counts(looked) == counts(await shop.poll(signal))
+        assert signal.apart().asked == () and signal.asked

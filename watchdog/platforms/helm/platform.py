@@ -32,11 +32,20 @@ from watchdog.model import (
 from watchdog.platforms.helm import plans
 from watchdog.platforms.helm.reading import HelmTarget, Records
 from watchdog.platforms.helm.records import Record, Thing, running
+from watchdog.platforms.helm.writer import unfit
+from watchdog.platforms.kubernetes import permissions
 from watchdog.platforms.kubernetes.fingerprint import claims_of, images_of
 from watchdog.platforms.kubernetes.kinds import KubernetesTarget
+from watchdog.platforms.kubernetes.permissions import Permission
 from watchdog.platforms.kubernetes.platform import KubernetesPlatform
 from watchdog.platforms.kubernetes.reading import WorkloadMissing
 from watchdog.ports import Clock, EvidenceSink, Unavailable
+
+HELMS = tuple(
+    Permission(verb=verb, group="", resource="secrets", why=f"{what} Helm's records")
+    for verb, what in (("list", "find"), ("get", "read"), ("create", "let helm write"), ("update", "let helm change"))
+)
+"""Beside the rights that the chart's own objects need, which only a dry run can tell."""
 
 STALE_S = 900.0
 """A record that has been pending for longer is Helm's that was killed: nobody is at work."""
@@ -136,6 +145,17 @@ class HelmPlatform:
         await keep.file("helm/history.json", [_told(one) for one in records], "Helm's records, without values")
         parts = self._platforms(self._current(records))
         await asyncio.gather(*(part.gather(_Under(keep, name), incident) for name, part in _named(parts, self._parts)))
+
+    async def check_permissions(self) -> tuple[Finding, ...]:
+        """What of Helm's and the workloads' rights is missing, and whether the program is there. Raises Unavailable."""
+        current = self._current(await self._records.newest_first())
+        found = [*await permissions.check(self._client, self._config.namespace, HELMS)]
+        for part in self._platforms(current):
+            found += await part.check_permissions()
+        trouble = await unfit(self._config)
+        if trouble:
+            found.append(Finding(name="helm", sentence=trouble, blocks=True))
+        return tuple(found)
 
     # -- inner workings ----------------------------------------------------------------------------------------------
 

@@ -46,7 +46,7 @@ class HelmWriter:
         """One run of helm within `deadline_s`, reads included. Raises PermitRefused."""
         self._demand(step, intent, permit)
         began = self._clock.monotonic()
-        refused = await self._unfit()
+        refused = await unfit(self._config)
         if refused:
             return StepOutcome(issue=Issue.REFUSED, sentence=refused)
         before = await self._still(step, intent.from_release)
@@ -60,7 +60,7 @@ class HelmWriter:
 
     async def rehearse(self, step: Step, *, deadline_s: float) -> StepOutcome:
         """The same run as helm's dry run on the server: nothing is stored."""
-        refused = await self._unfit()
+        refused = await unfit(self._config)
         if refused:
             return StepOutcome(issue=Issue.REFUSED, sentence=refused)
         before = await self._still(step, None)
@@ -80,20 +80,6 @@ class HelmWriter:
             reason = "the step is none of helm's"
         if reason:
             raise PermitRefused(reason)
-
-    async def _unfit(self) -> str:
-        """Why this helm is not run; empty when it is."""
-        done = await run(
-            [self._config.program, "version", "--template", "{{.Version}}"],
-            deadline_s=VERSION_S,
-            environment=_environment(),
-        )
-        if done.code != 0:
-            return f"helm cannot be run: {done.words}"
-        found = done.stdout.decode("utf-8", "replace").strip()
-        return (
-            "" if found.startswith(HELM) else f"helm is {found[:40]}, and 4 is needed: older ones cannot carry our mark"
-        )
 
     async def _still(self, step: Step, from_release: str | None) -> Record | StepOutcome:
         """The newest record, when it is the one of the plan."""
@@ -135,6 +121,16 @@ class HelmWriter:
         ours = next((one.version for one in records if one.intent == intent.id), 0)
         found = [one for one in records if before.version < one.version < ours and not one.rollback]
         return found[0] if found else None
+
+
+async def unfit(config: HelmTarget) -> str:
+    """Why this helm is not run; empty when it is."""
+    argv = [config.program, "version", "--template", "{{.Version}}"]
+    done = await run(argv, deadline_s=VERSION_S, environment=_environment())
+    if done.code != 0:
+        return f"helm cannot be run: {done.words}"
+    found = done.stdout.decode("utf-8", "replace").strip()
+    return "" if found.startswith(HELM) else f"helm is {found[:40]}, and 4 is needed: older ones cannot carry our mark"
 
 
 def _environment() -> Mapping[str, str]:

@@ -42,9 +42,17 @@ class AppInsightsSignal:
         self.name, self.counts_users = name, counts_users
         self.question, self.workspace = question, workspace
         self._clock = clock
+        self._hasty = False
+        """Give the newest minute out at once: nobody judges by it."""
         self._given: float | None = None
         self._before: dict[float, tuple[int, int]] = {}
         workspace.register(question)
+
+    def apart(self) -> AppInsightsSignal:
+        """The same question, of which nothing was given out yet: for a person's look at the newest minute."""
+        other = AppInsightsSignal(self.name, self.question, self.workspace, self._clock, counts_users=self.counts_users)
+        other._hasty = True
+        return other
 
     @property
     def deadline_s(self) -> float:
@@ -77,6 +85,9 @@ class AppInsightsSignal:
     def _minutes(self, cells: Sequence[Cell], reading: Reading, state: WorkloadState | None) -> list[Sample]:
         by_minute = _by_minute(cells)
         totals = {start: self._sum(found) for start, found in by_minute.items()}
+        if self._hasty:
+            newest = math.floor((reading.at - reading.late_s) / MINUTE_S - 1) * MINUTE_S
+            return self._of_minute(newest, by_minute.get(newest, ()), state)
         begin = (
             self._given if self._given is not None else math.floor((reading.at - LOOK_BACK_S / 3) / MINUTE_S) * MINUTE_S
         )

@@ -76,8 +76,9 @@ class Workspace:
 
     def register(self, question: Question) -> None:
         """From now on this is asked along."""
-        self._questions.add(question)
-        self._kept = None
+        if question not in self._questions:
+            self._questions.add(question)
+            self._kept = None
 
     async def read(self) -> Reading:
         """The last quarter of an hour of all roles; shared. Raises Unavailable."""

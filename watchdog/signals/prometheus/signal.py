@@ -72,6 +72,20 @@ class PrometheusSignal:
         self.asked: tuple[str, ...] = ()
         """The queries of the last poll, for a person who looks."""
 
+    def apart(self) -> PrometheusSignal:
+        """The same question, of which nothing was given out yet: for a person's look."""
+        other = PrometheusSignal(
+            self.name,
+            self.question,
+            self.source,
+            self._clock,
+            every_s=self._every_s,
+            labels=self._labels,
+            counts_users=self.counts_users,
+        )
+        other._scrape_s = self._scrape_s
+        return other
+
     @property
     def deadline_s(self) -> float:
         """What a poll takes at most."""
