@@ -21,6 +21,8 @@ DEFAULTS = {
     "MetricsSection.port": 9469,
     "AppInsightsSection.tables": "workspace",
     "AzureSection.cloud": "public",
+    "ContainerAppSection.every": "10s",
+    "ContainerAppSection.ready_within": "3m",
     "ChannelSection.at_least": "info",
     "PagerDutySection.url": "https://events.pagerduty.com",
     "MailSection.port": 587,

@@ -35,6 +35,7 @@ from watchdog.redaction import Redactor
 from watchdog.redaction.names import is_secret_name
 from watchdog.safety.permits import PermitOffice
 from watchdog.settings import ConfigurationRefused, access
+from watchdog.settings.azure_access import ContainerApp
 from watchdog.settings.loader import Loaded, hash_of, load
 from watchdog.settings.prometheus_access import PrometheusServer
 from watchdog.settings.secret import Secret
@@ -42,6 +43,7 @@ from watchdog.signals.http import Connection, HttpCheck, HttpSignal, Pods
 from watchdog.stores import FileLease, MemoryStore, SqliteStore, lock_path
 
 if TYPE_CHECKING:
+    from watchdog.cli.azure import Azure
     from watchdog.clients.kubernetes import KubernetesClient
 
 HELM_EXTRA_S = 15.0
@@ -142,12 +144,7 @@ class Builder:
 
             return signal_of(entry, entry.prometheus, self._clients.prometheus, self._clients.clock)
         if entry.app_insights is not None:
-            from watchdog.cli.azure import Azure  # noqa: PLC0415 - as above
-
-            azure = self._clients.azure or Azure(self._clients.clock)
-            self._clients.azure = azure
-            assert isinstance(azure, Azure)  # noqa: S101 - nobody else makes one
-            return azure.signal_of(entry, entry.app_insights)
+            return self._azure().signal_of(entry, entry.app_insights)
         from watchdog.signals.workload import WorkloadSignal, WorkloadTolerances  # noqa: PLC0415 - beside its configuration
 
         # It asks nobody itself: what it may know is as fresh as the reads of the workload.
@@ -175,9 +172,20 @@ class Builder:
                 CommandPlatform(target.name, commands, clock),
                 CommandWriter(target.name, commands, clock, office),
             )
+        if isinstance(programs, ContainerApp):
+            return self._azure().platform_of(target.name, programs, office)
         if isinstance(programs, access.HelmRelease):
             return await self._helm(target, programs)
         return await self._kubernetes(target, programs)
+
+    def _azure(self) -> Azure:
+        """What is shared by everything that asks Azure."""
+        from watchdog.cli.azure import Azure  # noqa: PLC0415 - brings Azure's packages, which others need not pay for
+
+        azure = self._clients.azure or Azure(self._clients.clock)
+        self._clients.azure = azure
+        assert isinstance(azure, Azure)  # noqa: S101 - nobody else makes one
+        return azure
 
     async def _helm(
         self, target: access.ConfiguredTarget, release: access.HelmRelease
@@ -232,10 +240,12 @@ class Builder:
         return platform, KubernetesWriter(client, config, self._clients.clock, self._office)
 
 
-def _write_s(platform: access.KubernetesWorkload | access.HelmRelease | access.CommandPrograms | None) -> float:
+def _write_s(platform: access.ConfiguredPlatform | None) -> float:
     """Seconds one write may take: a patch is quick, programs may take minutes."""
     if isinstance(platform, access.CommandPrograms):
         return platform.rollback_timeout_s
+    if isinstance(platform, ContainerApp):
+        return platform.ready_within_s
     return platform.timeout_s + HELM_EXTRA_S if isinstance(platform, access.HelmRelease) else 10.0
 
 

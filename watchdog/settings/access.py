@@ -16,7 +16,7 @@ from typing import Any
 
 from watchdog.model import Budget, DataSafety, Instant, Mode, Pause, TargetPolicy, record, to_document
 from watchdog.settings import azure_access
-from watchdog.settings.azure_access import AppInsightsQuestion
+from watchdog.settings.azure_access import AppInsightsQuestion, ContainerApp
 from watchdog.settings.defaults import BudgetSection, TargetBudgetSection, TargetKnobs
 from watchdog.settings.http_check import Connection, HttpSection, Redirects
 from watchdog.settings.platforms import KubernetesSection
@@ -27,6 +27,7 @@ from watchdog.settings.secret import Secret
 from watchdog.settings.signals import DEFAULT_EVERY, DEFAULT_TIMEOUT, SignalSection
 from watchdog.settings.targets import TargetSection
 
+PLATFORMS = ("kubernetes", "helm", "container_app", "command")
 SIGNAL_KINDS = ("http", "workload", "prometheus", "app_insights")
 _STRICTNESS = tuple(Mode)
 _KINDS = {"deployment": "Deployment", "statefulset": "StatefulSet", "daemonset": "DaemonSet"}
@@ -168,13 +169,16 @@ class CommandPrograms:
     """Values may be secrets."""
 
 
+ConfiguredPlatform = KubernetesWorkload | HelmRelease | ContainerApp | CommandPrograms
+
+
 @record
 class ConfiguredTarget:
     """Everything of one target. `platform` None = watched only."""
 
     name: str
     policy: TargetPolicy
-    platform: KubernetesWorkload | HelmRelease | CommandPrograms | None
+    platform: ConfiguredPlatform | None
     signals: tuple[ConfiguredSignal, ...]
     weights: Weights
     channels: tuple[str, ...]
@@ -208,7 +212,7 @@ def policy_of(settings: Settings, target: str) -> TargetPolicy:
         data=own.data or DataSafety.NOT_SAID,
         control=own.control,
         depends_on=own.depends_on,
-        watch_only=own.kubernetes is None and own.helm is None and own.command is None,
+        watch_only=all(getattr(own, name) is None for name in PLATFORMS),
         allow_pod_delete=kubernetes is not None and kubernetes.allow_pod_delete,
         allow_recreate=kubernetes is not None and kubernetes.allow_recreate,
     )
@@ -267,7 +271,7 @@ def _configured(settings: Settings, name: str) -> ConfiguredTarget:
     policy = policy_of(settings, name)
     weights = weights_of(settings, name)
     signals = tuple(signal_of(settings, key, signal, weights.rates) for key, signal in target.signals.items())
-    platform = _platform_of(target)
+    platform = _platform_of(settings, target)
     channels = tuple(settings.notify) if target.notify is None else target.notify
     everything = [policy, weights, *signals, *([platform] if platform else [])]
     rest = [channels, target.links, target.features]
@@ -417,8 +421,10 @@ def _revealed(values: Mapping[str, Secret]) -> tuple[tuple[str, str], ...]:
     return tuple((name, value.get_secret_value()) for name, value in values.items())
 
 
-def _platform_of(target: TargetSection) -> KubernetesWorkload | HelmRelease | CommandPrograms | None:
+def _platform_of(settings: Settings, target: TargetSection) -> ConfiguredPlatform | None:
     kubernetes, command, helm = target.kubernetes, target.command, target.helm
+    if target.container_app is not None:
+        return azure_access.app_of(settings, target.container_app)
     if helm is not None:
         return HelmRelease(
             namespace=helm.namespace,

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from watchdog.settings.secret import SecretText
 from watchdog.settings.section import Section
-from watchdog.settings.values import AbsolutePath, Duration, Name, Text, refused
+from watchdog.settings.values import AbsolutePath, Duration, Name, Text, Url, refused
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ARM = re.compile(r"/subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/[^/]+/[^/]+/[^/]+")
@@ -64,6 +64,9 @@ class AzureSection(Section):
     token_file: AbsolutePath | None = Field(
         default=None, description="Of workload_identity: the federated token. None = AZURE_FEDERATED_TOKEN_FILE."
     )
+    management: Url | None = Field(
+        default=None, description="Address of Azure Resource Manager, of a cloud of one's own. None = the cloud's."
+    )
     cloud: Cloud = Field(default=Cloud.PUBLIC, description="public, usgov or china. Default public.")
 
 
@@ -91,4 +94,26 @@ class AppInsightsSection(Section):
     tables: Tables = Field(
         default=Tables.WORKSPACE,
         description="workspace (AppRequests) or classic (requests). Default workspace: classic components are retired.",
+    )
+
+
+def _app_name(value: str) -> str:
+    if not re.fullmatch(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?", value):
+        raise refused("is not the name of a container app", "lower-case letters, digits and '-', at most 32")
+    return value
+
+
+class ContainerAppSection(Section):
+    """An Azure Container App, in single or multiple revision mode."""
+
+    source: Name | None = Field(default=None, description="Which of `azure`. None = the only one.")
+    subscription: Annotated[str, AfterValidator(_guid)] = Field(description="Id of the subscription (a GUID).")
+    resource_group: Text = Field(description="Name of the resource group.")
+    app: Annotated[str, AfterValidator(_app_name)] = Field(description="Name of the container app.")
+    every: Annotated[float, Duration(least=1, most=3600)] = Field(
+        default=10.0, description="Seconds between two reads. Default 10 s: Azure counts them."
+    )
+    ready_within: Annotated[float, Duration(least=10, most=3600)] = Field(
+        default=180.0,
+        description="Seconds a good revision may take to be ready again before it gets traffic. Default 3 min.",
     )

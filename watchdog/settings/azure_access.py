@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import field
 
 from watchdog.model import record
-from watchdog.settings.azure import AppInsightsSection, AzureSection, Credential, Tables
+from watchdog.settings.azure import AppInsightsSection, AzureSection, ContainerAppSection, Credential, Tables
 from watchdog.settings.problems import Trail
 from watchdog.settings.root import Settings
 from watchdog.settings.wording import Finding, suggestion
@@ -28,6 +28,19 @@ class AzureLogin:
     client_id: str = ""
     secret: str = field(default="", repr=False)
     token_file: str = ""
+    management: str = ""
+
+
+@record
+class ContainerApp:
+    """One container app."""
+
+    login: AzureLogin
+    subscription: str
+    resource_group: str
+    app: str
+    every_s: float
+    ready_within_s: float
 
 
 @record
@@ -42,36 +55,53 @@ class AppInsightsQuestion:
     classic: bool = False
 
 
-def login_of(settings: Settings, section: AppInsightsSection) -> tuple[str, AzureSection] | None:
-    """Name and section of the log-in a signal uses; None when it names none that is there."""
-    if section.source is None:
+def login_of(settings: Settings, source: str | None) -> tuple[str, AzureSection] | None:
+    """Name and section of the log-in that is meant; None when it names none that is there."""
+    if source is None:
         only = list(settings.azure.items())
         return only[0] if len(only) == 1 else None
-    found = settings.azure.get(section.source)
-    return None if found is None else (section.source, found)
+    found = settings.azure.get(source)
+    return None if found is None else (source, found)
+
+
+def _login(settings: Settings, source: str | None) -> AzureLogin:
+    found = login_of(settings, source)
+    if found is None:
+        raise ValueError("the source is not configured")
+    name, login = found
+    return AzureLogin(
+        name=name,
+        kind=login.credential.value,
+        cloud=login.cloud.value,
+        tenant=login.tenant or "",
+        client_id=login.client_id or "",
+        secret=login.client_secret.get_secret_value() if login.client_secret else "",
+        token_file=login.token_file or "",
+        management=login.management or "",
+    )
 
 
 def asked_of(settings: Settings, section: AppInsightsSection) -> AppInsightsQuestion:
     """The question of one signal. Raises ValueError for a source that is not there."""
-    found = login_of(settings, section)
-    if found is None:
-        raise ValueError("the source is not configured")
-    name, login = found
     return AppInsightsQuestion(
-        login=AzureLogin(
-            name=name,
-            kind=login.credential.value,
-            cloud=login.cloud.value,
-            tenant=login.tenant or "",
-            client_id=login.client_id or "",
-            secret=login.client_secret.get_secret_value() if login.client_secret else "",
-            token_file=login.token_file or "",
-        ),
+        login=_login(settings, section.source),
         role=section.role,
         workspace=section.workspace or "",
         resource=section.resource or "",
         slow_s=section.within,
         classic=section.tables is Tables.CLASSIC,
+    )
+
+
+def app_of(settings: Settings, section: ContainerAppSection) -> ContainerApp:
+    """The app of one target. Raises ValueError for a source that is not there."""
+    return ContainerApp(
+        login=_login(settings, section.source),
+        subscription=section.subscription,
+        resource_group=section.resource_group,
+        app=section.app,
+        every_s=section.every,
+        ready_within_s=section.ready_within,
     )
 
 
@@ -89,16 +119,22 @@ def logins(settings: Settings) -> Iterator[Finding]:
 
 def question(settings: Settings, trail: Trail, section: AppInsightsSection) -> Iterator[Finding]:
     """One question of a signal; `trail` leads to its section."""
-    if login_of(settings, section) is None:
-        names = list(settings.azure)
-        if not names:
-            hint = "write azure: {prod: {credential: workload_identity}} at the top"
-            yield Finding(trail=trail, message="no Azure log-in is configured", hint=hint)
-        elif section.source is None:
-            yield Finding(trail=trail, message=f"must say its `source`: {', '.join(names)} are configured")
-        else:
-            message = f"there is no Azure log-in {section.source!r}"
-            yield Finding(trail=(*trail, "source"), message=message, hint=suggestion(section.source, names))
+    yield from source(settings, trail, section.source)
     if (section.workspace is None) == (section.resource is None):
         places = tuple((*trail, key) for key in ("workspace", "resource"))
         yield Finding(trail=trail, message="needs exactly one of `workspace` and `resource`", involves=places)
+
+
+def source(settings: Settings, trail: Trail, said: str | None) -> Iterator[Finding]:
+    """Which log-in is meant."""
+    if login_of(settings, said) is not None:
+        return
+    names = list(settings.azure)
+    if not names:
+        hint = "write azure: {prod: {credential: workload_identity}} at the top"
+        yield Finding(trail=trail, message="no Azure log-in is configured", hint=hint)
+    elif said is None:
+        yield Finding(trail=trail, message=f"must say its `source`: {', '.join(names)} are configured")
+    else:
+        message = f"there is no Azure log-in {said!r}"
+        yield Finding(trail=(*trail, "source"), message=message, hint=suggestion(said, names))

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from watchdog.model import Mode, TargetPolicy
 from watchdog.settings import azure_access, prometheus_check
 from watchdog.settings.access import (
+    PLATFORMS,
     SIGNAL_KINDS,
     CountingRule,
     Weighed,
@@ -42,7 +43,6 @@ MOST_FALSE_ALARMS = 0.2
 LEAST_WEIGHED_S = 1.0
 """Evidence is weighed in whole seconds: a shorter tolerated interruption needs a rule that counts."""
 
-PLATFORMS = ("kubernetes", "helm", "command")
 _WORKLOADS = ("deployment", "statefulset", "daemonset")
 
 
@@ -64,7 +64,7 @@ def contradictions(settings: Settings) -> Iterator[Finding]:
     workloads: dict[tuple[str, ...], str] = {}
     for name, target in settings.targets.items():
         trail: Trail = ("targets", name)
-        yield from _platform(target, trail)
+        yield from _platform(settings, target, trail)
         yield from _same_workload(target, name, workloads)
         yield from _knobs(settings, trail, name)
         for key, signal in target.signals.items():
@@ -109,12 +109,14 @@ def _channel(trail: Trail, channel: ChannelSection) -> Iterator[Finding]:
         yield Finding(trail=(*trail, "mail", "tls"), message=message, hint="starttls or tls")
 
 
-def _platform(target: TargetSection, trail: Trail) -> Iterator[Finding]:
+def _platform(settings: Settings, target: TargetSection, trail: Trail) -> Iterator[Finding]:
     kubernetes = target.kubernetes
     said = [name for name in PLATFORMS if getattr(target, name) is not None]
     if len(said) > 1:
         message = f"has {len(said)} platforms, {' and '.join(f'`{name}`' for name in said)}: a target has one"
         yield Finding(trail=(*trail, said[1]), message=message)
+    if target.container_app is not None:
+        yield from azure_access.source(settings, (*trail, "container_app"), target.container_app.source)
     if kubernetes is not None:
         named = [kind for kind in _WORKLOADS if getattr(kubernetes, kind)]
         if len(named) != 1:
@@ -125,7 +127,12 @@ def _platform(target: TargetSection, trail: Trail) -> Iterator[Finding]:
 
 
 def _same_workload(target: TargetSection, name: str, seen: dict[tuple[str, ...], str]) -> Iterator[Finding]:
-    kubernetes, helm = target.kubernetes, target.helm
+    kubernetes, helm, app = target.kubernetes, target.helm, target.container_app
+    if app is not None:
+        own = (app.subscription.lower(), app.resource_group.lower(), "container app", app.app)
+        if seen.setdefault(own, name) != name:
+            message = f"is the same app as the target {seen[own]!r}: two would roll it back twice"
+            yield Finding(trail=("targets", name, "container_app"), message=message)
     if helm is not None:
         same = (helm.context or "", helm.kubeconfig or "", helm.namespace, "helm", helm.release)
         if seen.setdefault(same, name) != name:
@@ -251,8 +258,9 @@ def _question(settings: Settings, trail: Trail, signal: SignalSection) -> Iterat
 def _needs_a_platform(target: TargetSection, trail: Trail, signal: SignalSection) -> Iterator[Finding]:
     """Pod states come from Kubernetes alone; instances to ask one by one also from a command's `current`."""
     platforms = _below(trail[:2], PLATFORMS)
-    if signal.workload is not None and target.kubernetes is None and target.helm is None:
-        yield Finding(trail=trail, message="workload needs a target with `kubernetes` or `helm`", involves=platforms)
+    if signal.workload is not None and all(getattr(target, name) is None for name in PLATFORMS if name != "command"):
+        message = "workload needs a target with `kubernetes`, `helm` or `container_app`"
+        yield Finding(trail=trail, message=message, involves=platforms)
     if signal.http and signal.http.pods and all(getattr(target, name) is None for name in PLATFORMS):
         message = "pods needs a target with `kubernetes`, `helm` or `command`"
         yield Finding(trail=(*trail, "http", "pods"), message=message, involves=platforms)

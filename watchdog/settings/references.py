@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from watchdog.settings.access import PLATFORMS
 from watchdog.settings.notify import SECRETS
 from watchdog.settings.problems import Trail, printable
 from watchdog.settings.values import SECRET_WORD
@@ -62,8 +63,8 @@ def _references(value: Any, targets: Mapping[str, Any]) -> Iterator[Finding]:
     """Reference probes say whether we are cut off: a workload that is released and rolled back cannot."""
     yield from _each(("reference",), value, targets, "target")
     for place, name in _names(("reference",), value):
-        if any(platform in _section(targets, name) for platform in ("kubernetes", "helm", "command")):
-            hint = "a reference is a target without `kubernetes`, `helm` and `command`"
+        if any(platform in _section(targets, name) for platform in PLATFORMS):
+            hint = "a reference is a target without a platform"
             yield Finding(trail=place, message=f"{printable(name)!r} is not watch-only", hint=hint)
 
 

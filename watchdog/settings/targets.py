@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator
 
 from watchdog.model import DataSafety, Mode
+from watchdog.settings.azure import ContainerAppSection
 from watchdog.settings.defaults import TargetKnobs
 from watchdog.settings.platforms import CommandSection, HelmSection, KubernetesSection
 from watchdog.settings.section import Later, later
@@ -40,11 +41,13 @@ class TargetSection(TargetKnobs):
     helm: HelmSection | None = Field(
         default=None, description="A Helm release with all its workloads. None = another platform, or watch-only."
     )
+    container_app: ContainerAppSection | None = Field(
+        default=None, description="An Azure Container App. None = another platform, or watch-only."
+    )
     command: CommandSection | None = Field(
         default=None, description="Three programs of your own. None = another platform, or watch-only."
     )
     argo_rollouts: Later = later("Argo Rollouts")
-    container_app: Later = later("Azure Container Apps")
     traffic: Later = later("traffic switches")
     back_end: Later = later("forcing the road back")
     select: Later = later("targets found by labels")
