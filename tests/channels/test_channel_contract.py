@@ -11,9 +11,17 @@ import pytest
 import pytest_asyncio
 
 from watchdog.channels import StdoutChannel
+from watchdog.channels.message import Place
+from watchdog.channels.pagerduty import PagerDutyChannel
+from watchdog.channels.slack import SlackAppChannel, SlackWebhookChannel
+from watchdog.channels.teams import TeamsChannel
+from watchdog.channels.webhook import WebhookChannel
+from watchdog.clients.post import Poster
 from watchdog.model import Incident, Instant, Mode, Notice, Release, Stage
 from watchdog.ports import DeliveryFailed
 from watchdog.testing.channels import RecordingChannel
+from watchdog.testing.clock import WorldClock
+from watchdog.testing.services import FakeServices
 
 NOON = Instant(1_767_268_800.0)
 
@@ -38,8 +46,34 @@ INCIDENT = Incident(
 )
 
 
-@pytest_asyncio.fixture(params=["stdout", "json", "recording"])
+SERVICES = ["webhook", "slack", "slack app", "teams", "pagerduty"]
+
+
+def service_channel(kind, services, poster):
+    """A channel to one of the services of the fake."""
+    url, place = services.url, Place()
+    makes = {
+        "webhook": lambda: WebhookChannel("team", f"{url}/hook", poster, WorldClock(), place),
+        "slack": lambda: SlackWebhookChannel("team", f"{url}/slack", poster, place),
+        "slack app": lambda: SlackAppChannel("team", "xoxb-good", "C1", poster, place, url=f"{url}/api"),
+        "teams": lambda: TeamsChannel("team", f"{url}/teams", poster, place),
+        "pagerduty": lambda: PagerDutyChannel("team", "key", poster, place, url=url),
+    }
+    made = makes[kind]()
+    made.services = services
+    return made
+
+
+@pytest_asyncio.fixture(params=["stdout", "json", "recording", *SERVICES])
 async def channel(request):
+    if request.param in SERVICES:
+        async with FakeServices() as services:
+            poster = Poster()
+            made = service_channel(request.param, services, poster)
+            yield made
+            await made.close()
+            await poster.close()
+        return
     if request.param == "recording":
         made = RecordingChannel("team")
     else:
@@ -51,7 +85,9 @@ async def channel(request):
 def delivered(channel) -> str:
     if isinstance(channel, RecordingChannel):
         return "\n".join(notice.headline for notice, _ in channel.delivered)
-    return channel._stream.getvalue()
+    if isinstance(channel, StdoutChannel):
+        return channel._stream.getvalue()
+    return "\n".join(got.body.decode() for got in channel.services.got)
 
 
 @pytest.mark.asyncio

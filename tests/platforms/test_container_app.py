@@ -2,78 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 
 import pytest
 import pytest_asyncio
 
-from tests.platforms.contract import PlatformContract, bad_release, execute, intent_of
-from watchdog.clients.azure import Login
-from watchdog.clients.azure_arm import Arm
-from watchdog.engine.clock import SystemClock
+from tests.platforms.container_app_outside import IMAGES, opened
+from tests.platforms.contract import bad_release, execute, intent_of
 from watchdog.model import Issue, Progress, Release, Resolution
-from watchdog.platforms.container_app import ContainerAppPlatform, ContainerAppTarget, ContainerAppWriter
 from watchdog.platforms.container_app.plans import ACTIVATE, COPY, SHIFT
 from watchdog.platforms.container_app.revisions import suffix_of
-from watchdog.safety.permits import PermitOffice
-from watchdog.testing.arm import NAME, FakeApp, FakeArm, refusal
+from watchdog.testing.arm import NAME, refusal
 
-IMAGES = {"one": "shop/api:1.0", "two": "shop/api:2.0", "three": "shop/api:3.0"}
-CONFIG = ContainerAppTarget(target="api", subscription="sub", resource_group="shop", app=NAME)
 MODES = pytest.mark.parametrize("mode", ["single", "multiple"])
-
-
-class Outside:
-    """An `Outside` of the contract: one app, in single or in multiple mode."""
-
-    keeps_intents = True
-
-    def __init__(self, server: FakeArm, mode: str) -> None:
-        self.server, self.app, self.mode = server, server.app, mode
-        self.clock, self.office = SystemClock(), PermitOffice(b"sixteen secret b")
-        self.arm = Arm("prod", Login(kind="managed_identity"), endpoint=server.url)
-        self.platform = ContainerAppPlatform(self.arm, CONFIG, self.clock)
-        self.writer = ContainerAppWriter(self.arm, CONFIG, self.clock, self.office)
-
-    async def deploy(self, name: str) -> None:
-        self.app.deploy(IMAGES.get(name, name))
-        self.app.traffic = [{"latestRevision": True, "weight": 100}]  # as a pipeline does that releases what it deploys
-
-    async def settle(self) -> None:
-        self.app.revisions[-1].ready_at = min(self.app.revisions[-1].ready_at, self.clock.now())
-        async with asyncio.timeout(10):
-            while not (await self.platform.read_state()).complete:
-                await asyncio.sleep(0.05)
-
-    async def cut(self) -> None:
-        self.server.trouble = (503, {}, "{}")
-
-
-@pytest.fixture
-def mode():
-    """Overridden by every test and by the contract."""
-    return "single"
 
 
 @pytest_asyncio.fixture
 async def outside(mode, monkeypatch):
-    clock = SystemClock()
-    app = FakeApp(clock.now, single=mode == "single", provisioning_s=0.6)
-    app.deploy(IMAGES["one"])
-    app.revisions[0].created = app.revisions[0].ready_at = clock.now() - 3600
-    async with FakeArm(app) as server:
-        monkeypatch.setenv("IDENTITY_ENDPOINT", f"{server.url}/token")
-        monkeypatch.setenv("IDENTITY_HEADER", "x")
-        made = Outside(server, mode)
+    async with opened(mode, monkeypatch) as made:
         yield made
-        await made.arm.close()
-
-
-class TestContainerAppPlatform(PlatformContract):
-    @pytest.fixture(params=["single", "multiple"])
-    def mode(self, request):
-        return request.param
 
 
 async def good_of(outside) -> Release:

@@ -46,9 +46,12 @@ class MailChannel:
         """One connection a mail: notices are rare."""
         self.name = name
         self._server, self._sender, self._to, self._place = server, sender, to, place
+        self._closed = False
 
     async def deliver(self, notice: Notice, incident: Incident | None) -> None:
         """Send one mail. Raises DeliveryFailed."""
+        if self._closed:
+            raise DeliveryFailed("the channel is closed", permanent=True)
         mail = mail_of(message_of(notice, incident, self._place), self._sender, self._to)
         server = self._server
         try:
@@ -75,7 +78,8 @@ class MailChannel:
             raise DeliveryFailed(f"the mail server did not take it ({type(error).__name__})") from None
 
     async def close(self) -> None:
-        """Nothing of its own to close."""
+        """Send nothing more."""
+        self._closed = True
 
 
 def mail_of(message: Message, sender: str, to: tuple[str, ...]) -> EmailMessage:

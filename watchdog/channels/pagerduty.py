@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 
 from watchdog.channels.message import Message, Place, as_text, cut, message_of
-from watchdog.channels.sending import send
+from watchdog.channels.sending import Posting
 from watchdog.clients.post import Poster
 from watchdog.model import Incident, JsonObject, Notice, iso
 
@@ -20,23 +20,20 @@ SEVERITY = {"page": "critical", "warn": "warning"}
 MOST_SUMMARY, MOST_KEY, MOST_DETAILS = 1024, 255, 4000
 
 
-class PagerDutyChannel:
+class PagerDutyChannel(Posting):
     """One integration of one PagerDuty service."""
 
     def __init__(self, name: str, routing_key: str, poster: Poster, place: Place, *, url: str = EVENTS) -> None:
         """`url` differs for PagerDuty's EU region."""
-        self.name = name
-        self._key, self._poster, self._place = routing_key, poster, place
+        super().__init__(name, poster)
+        self._key, self._place = routing_key, place
         self._url = f"{url.rstrip('/')}/v2/enqueue"
 
     async def deliver(self, notice: Notice, incident: Incident | None) -> None:
         """Trigger, resolve, or nothing where nobody must be alerted. Raises DeliveryFailed."""
         event = event_of(message_of(notice, incident, self._place), self._place)
         if event is not None:
-            await send(self._poster, self._url, json.dumps({"routing_key": self._key, **event}).encode())
-
-    async def close(self) -> None:
-        """Nothing of its own to close."""
+            await self.send(self._url, json.dumps({"routing_key": self._key, **event}).encode())
 
 
 def event_of(message: Message, place: Place) -> JsonObject | None:

@@ -18,15 +18,30 @@ TEMPORARY = frozenset({408, 409, 425, 429})
 MOST_WORDS = 120
 
 
-async def send(poster: Poster, url: str, body: bytes, headers: Headers = JSON) -> Posted:
-    """POST and take 2xx for delivered. Raises DeliveryFailed."""
-    try:
-        posted = await poster.post(url, body, headers)
-    except Unavailable as error:
-        raise DeliveryFailed(str(error)) from None
-    if 200 <= posted.status < 300:  # noqa: PLR2004 - the class of success
-        return posted
-    raise refused(posted)
+class Posting:
+    """Base of channels that POST: refuses once it is closed, and turns every answer that is no success into a failure."""
+
+    def __init__(self, name: str, poster: Poster) -> None:
+        """`poster` is shared and closed by its owner."""
+        self.name = name
+        self._poster = poster
+        self._closed = False
+
+    async def send(self, url: str, body: bytes, headers: Headers = JSON) -> Posted:
+        """POST and take 2xx for delivered. Raises DeliveryFailed."""
+        if self._closed:
+            raise DeliveryFailed("the channel is closed", permanent=True)
+        try:
+            posted = await self._poster.post(url, body, headers)
+        except Unavailable as error:
+            raise DeliveryFailed(str(error)) from None
+        if 200 <= posted.status < 300:  # noqa: PLR2004 - the class of success
+            return posted
+        raise refused(posted)
+
+    async def close(self) -> None:
+        """Send nothing more."""
+        self._closed = True
 
 
 def refused(posted: Posted) -> DeliveryFailed:

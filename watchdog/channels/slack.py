@@ -13,7 +13,7 @@ import json
 from typing import Any
 
 from watchdog.channels.message import Message, Place, cut, message_of
-from watchdog.channels.sending import JSON, send, words
+from watchdog.channels.sending import JSON, Posting, words
 from watchdog.clients.post import Poster
 from watchdog.model import Incident, JsonObject, Notice
 from watchdog.ports import DeliveryFailed
@@ -30,30 +30,27 @@ PERMANENT = frozenset({
 SIGN = {"page": "\N{LARGE RED CIRCLE}", "warn": "\N{LARGE ORANGE CIRCLE}", "info": "\N{LARGE GREEN CIRCLE}"}
 
 
-class SlackWebhookChannel:
+class SlackWebhookChannel(Posting):
     """One incoming webhook; its address is the secret."""
 
     def __init__(self, name: str, url: str, poster: Poster, place: Place) -> None:
         """Post to `url`."""
-        self.name = name
-        self._url, self._poster, self._place = url, poster, place
+        super().__init__(name, poster)
+        self._url, self._place = url, place
 
     async def deliver(self, notice: Notice, incident: Incident | None) -> None:
         """Send one message. Raises DeliveryFailed."""
         body = content_of(message_of(notice, incident, self._place))
-        await send(self._poster, self._url, json.dumps(body).encode())
-
-    async def close(self) -> None:
-        """Nothing of its own to close."""
+        await self.send(self._url, json.dumps(body).encode())
 
 
-class SlackAppChannel:
+class SlackAppChannel(Posting):
     """A bot in one channel. Needs the scopes chat:write, and channels:history (groups:history) to find threads again."""
 
     def __init__(self, name: str, token: str, channel: str, poster: Poster, place: Place, *, url: str = API) -> None:
         """Write to `channel` (its id)."""
-        self.name = name
-        self._channel, self._poster, self._place, self._url = channel, poster, place, url.rstrip("/")
+        super().__init__(name, poster)
+        self._channel, self._place, self._url = channel, place, url.rstrip("/")
         self._headers = (*JSON, ("Authorization", f"Bearer {token}"))
         self._threads: dict[str, str] = {}
 
@@ -69,9 +66,6 @@ class SlackAppChannel:
         answer = await self._call("chat.postMessage", body)
         if thread is None and message.incident:
             self._remember(message.incident, str(answer.get("ts", "")))
-
-    async def close(self) -> None:
-        """Nothing of its own to close."""
 
     def _remember(self, incident: str, ts: str) -> None:
         while len(self._threads) >= MOST_THREADS:
@@ -97,7 +91,7 @@ class SlackAppChannel:
         return None
 
     async def _call(self, method: str, body: JsonObject) -> dict[str, Any]:
-        posted = await send(self._poster, f"{self._url}/{method}", json.dumps(body).encode(), self._headers)
+        posted = await self.send(f"{self._url}/{method}", json.dumps(body).encode(), self._headers)
         try:
             answer = json.loads(posted.body)
         except ValueError:

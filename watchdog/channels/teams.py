@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 
 from watchdog.channels.message import Message, Place, cut, message_of
-from watchdog.channels.sending import send
+from watchdog.channels.sending import Posting
 from watchdog.clients.post import Poster
 from watchdog.model import Incident, JsonObject, Notice
 
@@ -21,21 +21,18 @@ MOST_PARAGRAPHS = 6
 COLOUR = {"page": "Attention", "warn": "Warning", "info": "Good"}
 
 
-class TeamsChannel:
+class TeamsChannel(Posting):
     """One workflow."""
 
     def __init__(self, name: str, url: str, poster: Poster, place: Place) -> None:
         """Post to the workflow at `url`."""
-        self.name = name
-        self._url, self._poster, self._place = url, poster, place
+        super().__init__(name, poster)
+        self._url, self._place = url, place
 
     async def deliver(self, notice: Notice, incident: Incident | None) -> None:
         """Send one card. Raises DeliveryFailed."""
         body = json.dumps(card_of(message_of(notice, incident, self._place))).encode()
-        await send(self._poster, self._url, body)
-
-    async def close(self) -> None:
-        """Nothing of its own to close."""
+        await self.send(self._url, body)
 
 
 def card_of(message: Message) -> JsonObject:

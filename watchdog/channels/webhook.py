@@ -14,7 +14,7 @@ import hmac
 import json
 
 from watchdog.channels.message import Message, Place, message_of
-from watchdog.channels.sending import Headers, send
+from watchdog.channels.sending import Headers, Posting
 from watchdog.clients.post import Poster
 from watchdog.model import Incident, JsonObject, Notice, iso
 from watchdog.ports import Clock
@@ -22,7 +22,7 @@ from watchdog.ports import Clock
 TYPE = "dev.rollback-watchdog.notice."
 
 
-class WebhookChannel:
+class WebhookChannel(Posting):
     """POSTs to one address."""
 
     def __init__(
@@ -37,8 +37,8 @@ class WebhookChannel:
         headers: Headers = (),
     ) -> None:
         """With `secret`, every event is signed."""
-        self.name = name
-        self._url, self._poster, self._clock, self._place = url, poster, clock, place
+        super().__init__(name, poster)
+        self._url, self._clock, self._place = url, clock, place
         self._secret, self._headers = secret, headers
 
     async def deliver(self, notice: Notice, incident: Incident | None) -> None:
@@ -48,10 +48,7 @@ class WebhookChannel:
         headers: Headers = (("Content-Type", "application/cloudevents+json; charset=utf-8"), *self._headers)
         if self._secret:
             headers = (*headers, *signature(self._secret, message.key, int(self._clock.now()), body))
-        await send(self._poster, self._url, body, headers)
-
-    async def close(self) -> None:
-        """Nothing of its own to close."""
+        await self.send(self._url, body, headers)
 
 
 def event_of(message: Message, place: Place) -> JsonObject:
