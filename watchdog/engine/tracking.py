@@ -159,8 +159,9 @@ class Tracker:
 
     def _heard(self, seen: Seen) -> bool:
         """Something was known lately: a source that fell silent is called blind only later."""
-        told = [one.data_at for one in (seen.verdict.signals if seen.verdict else ()) if one.data_at is not None]
-        return bool(told) and self._clock.now() - max(told) <= max(CREDIT_S, 3 * seen.watch.slowest_s)
+        now, within = self._clock.now(), max(CREDIT_S, 3 * seen.watch.slowest_s)
+        told = seen.verdict.signals if seen.verdict else ()
+        return any(one.data_at is not None and now - one.data_at <= within + one.late_s for one in told)
 
     async def _credit_due(self, seen: Seen) -> tuple[float, int | None] | None:
         """(watched seconds, user events or None) since the last credit; None = not yet due."""

@@ -17,13 +17,16 @@ from dataclasses import replace
 from watchdog.judgement.polls import Poll, gather, of_release, usual_gap
 from watchdog.judgement.rule import Context
 from watchdog.judgement.wording import clock, duration
-from watchdog.model import Health, Instant, Sample, SignalVerdict, record
+from watchdog.model import Health, Instant, Sample, SignalVerdict, Unknown, record
 
 HORIZON_S = 3600.0
 """A poll older than this belongs to no run: evidence from before a long blindness is not evidence of now."""
 
 STALE_S, STALE_POLLS = 60.0, 3
 """Without `stale_s`, a source is blind when it has not answered for three polls, and not within a minute."""
+
+MOST_LATE_S = 1200.0
+"""Data that comes later than this is no data of now."""
 
 SUSPICIOUS_PROGRESS = 0.5
 """Half of what is needed to fire: evidence capture may begin, and nobody calls it healthy."""
@@ -65,6 +68,10 @@ class WindowState:
     firing: bool = False
     since: Instant | None = None
     first_bad: Instant | None = None
+    late_s: float = 0.0
+    """How old the newest answer was when it came."""
+    heard: Instant | None = None
+    """End of the newest answer before this window began: another release is no reason to call the source silent."""
 
 
 class Windowed(ABC):
@@ -121,14 +128,15 @@ class Windowed(ABC):
             firing=firing,
             since=(now if state.since is None else state.since) if firing else None,
             first_bad=_first_bad(state, standing, firing=firing),
+            late_s=lateness(mine, now, state.late_s),
         )
 
     def verdicts(self, state: WindowState, context: Context, now: Instant) -> tuple[SignalVerdict, ...]:  # noqa: ARG002 - part of the interface
         """The one verdict of its signal."""
         answered = max((poll.end for poll in state.polls if poll.answered), default=None)
         data_at = max((poll.end for poll in state.polls if poll.speaks), default=None)
-        limit = self._stale_after(state)
-        heard_from = state.fresh_from if answered is None else answered
+        limit = self._stale_after(state) + state.late_s
+        heard_from = max(at for at in (state.fresh_from, state.heard, answered) if at is not None)
         if now - heard_from > limit:
             health, sentence, missing = (
                 Health.BLIND,
@@ -154,6 +162,7 @@ class Windowed(ABC):
             first_bad=state.first_bad,
             since=state.since,
             blind_since=heard_from if health is Health.BLIND else None,
+            late_s=state.late_s,
             bad_run=standing.bad_run,
             recovered=health is Health.HEALTHY and not state.firing and standing.recovered,
         )
@@ -169,7 +178,8 @@ class Windowed(ABC):
             return state
         polls = of_release(state.polls, context.release)
         if not any(poll.answered for poll in polls):
-            return self.start(context, now)
+            heard = max((poll.end for poll in state.polls if poll.answered), default=state.heard)
+            return replace(self.start(context, now), late_s=state.late_s, heard=heard)
         return replace(state, polls=polls)
 
     def _stale_after(self, state: WindowState) -> float:
@@ -202,6 +212,14 @@ class Windowed(ABC):
             words += "; too few to judge"
         detail = _last_failure(state.polls)
         return f"{words}; last failure: {detail}" if detail and (standing.bad_run or state.firing) else words
+
+
+def lateness(samples: Sequence[Sample], now: Instant, before: float) -> float:
+    """How old the newest answer among these was when it came; `before` when none came, or silence came after it. Bounded."""
+    newest = max(samples, key=lambda sample: sample.end, default=None)
+    if newest is None or isinstance(newest.reading, Unknown):
+        return before
+    return min(MOST_LATE_S, max(0.0, now - newest.end))
 
 
 def _health(state: WindowState) -> Health:

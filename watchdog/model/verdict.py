@@ -41,6 +41,8 @@ class SignalVerdict:
     first_bad: Instant | None = None
     since: Instant | None = None
     blind_since: Instant | None = None
+    late_s: float = 0.0
+    """How old data is when it comes, seconds: a source that is minutes late is not blind for it."""
     bad_run: int = 0
     """Bad polls in a row up to the newest known one: two make the target suspicious."""
     recovered: bool = False

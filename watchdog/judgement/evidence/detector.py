@@ -71,6 +71,7 @@ def start_weight(earlier: float, later: float, watch_s: float) -> float:
     ``ln((b+30)/(a+30)) / ln(1 + watch/30)``: the weights of any grid add up to 1 over the watch, and there is no horizon
     to run past; after T seconds the bound is alpha ln(1+T/30) / ln(1+watch/30) (facts/judgement-pods, section 1).
     """
+    earlier = max(earlier, 1.0 - START_S)  # a first poll of a slow source covers time from before the watch
     if later <= earlier:
         return -math.inf
     return math.log(math.log((later + START_S) / (earlier + START_S)) / math.log1p(watch_s / START_S))

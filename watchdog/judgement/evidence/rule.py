@@ -26,7 +26,7 @@ from watchdog.judgement.evidence.terms import Terms, terms_of
 from watchdog.judgement.evidence.weighing import Weighed, begin, weigh
 from watchdog.judgement.evidence.wording import readings, said, seconds_more, weighed
 from watchdog.judgement.rule import Context
-from watchdog.judgement.window import STALE_POLLS, STALE_S, SUSPICIOUS_PROGRESS, SUSPICIOUS_RUN
+from watchdog.judgement.window import STALE_POLLS, STALE_S, SUSPICIOUS_PROGRESS, SUSPICIOUS_RUN, lateness
 from watchdog.judgement.wording import clock, duration
 from watchdog.model import Health, Instant, Sample, SignalVerdict, record
 
@@ -51,6 +51,8 @@ class Watched:
     last_bad: Instant | None = None
     shown: float = 0.0
     first_bad: Instant | None = None
+    late_s: float = 0.0
+    """How old its newest answer was when it came."""
     bad_ends: tuple[Instant, ...] = ()
     """Ends of the latest samples in which something was bad."""
 
@@ -125,10 +127,11 @@ class EvidenceRule:
     def observe(self, state: EvidenceState, samples: Sequence[Sample], context: Context, now: Instant) -> EvidenceState:
         """The state after these samples."""
         state = self._moved_on(state, context, now)
-        mine = [one for one in samples if one.signal in self.kinds and one.end > state.origin]
+        heard_of = [one for one in samples if one.signal in self.kinds]
+        mine = [one for one in heard_of if one.end > state.origin]
         found, ends = heard(mine, state.ends, self.limits)
         known = restarts_before(context, state.origin) if state.restarts is None else state.restarts
-        state = replace(state, ends=ends, watched=self._remembered(state, mine, context), restarts=known)
+        state = replace(state, ends=ends, watched=self._remembered(state, heard_of, context, now), restarts=known)
         if not found and not context.instances and not context.wanted:
             return state
         for look in looks_of(found, context, state.origin, now, known):
@@ -155,17 +158,32 @@ class EvidenceRule:
         """
         other = context.release not in ("", state.release)
         late = bool(context.baseline) and not state.knew
-        if context.fresh_from > state.fresh_from or other or late:
-            return self.start(context, now)
-        return state
+        if context.fresh_from <= state.fresh_from and not other and not late:
+            return state
+        fresh = self.start(context, now)
+        # Neither is a reason to call a source silent: it may be minutes late, and has answered as always.
+        kept = {
+            name: replace(one, answered=state.watched[name].answered, late_s=state.watched[name].late_s)
+            for name, one in fresh.watched.items()
+        }
+        return replace(fresh, watched=kept)
 
-    def _remembered(self, state: EvidenceState, samples: Sequence[Sample], context: Context) -> dict[str, Watched]:
+    def _remembered(
+        self, state: EvidenceState, samples: Sequence[Sample], context: Context, now: Instant
+    ) -> dict[str, Watched]:
         """Who answered, with what run of bad readings. Samples of the old release say nothing here."""
-        watched = dict(state.watched)
+        watched = {
+            name: replace(one, late_s=lateness([s for s in samples if s.signal == name], now, one.late_s))
+            for name, one in state.watched.items()
+        }
         for sample in sorted(samples, key=lambda one: one.end):
             if context.release and sample.release not in (None, context.release):
                 continue
             known = watched[sample.signal]
+            if sample.end <= state.origin:  # of before the watch: the source answers, and that is all it says
+                if counts_of(sample, self.limits) is not None:
+                    watched[sample.signal] = replace(known, answered=max(sample.end, known.answered or sample.end))
+                continue
             counts = counts_of(sample, self.limits)
             if counts is None:
                 watched[sample.signal] = replace(known, unknown=getattr(sample.reading, "reason", "no number"))
@@ -243,7 +261,8 @@ class EvidenceRule:
             data_at=one.data,
             first_bad=(state.first_bad if firing else None) or (one.first_bad if one.shown > 0 else None),
             since=state.since if firing else None,
-            blind_since=(one.answered or state.fresh_from) if blind else None,
+            blind_since=_heard_from(state, one) if blind else None,
+            late_s=one.late_s,
             bad_run=one.bad_run,
             recovered=health is Health.HEALTHY and self._good_for_long(state, name),
         )
@@ -254,8 +273,9 @@ class EvidenceRule:
         return max(STALE_S, STALE_POLLS * max(self.poll_s, self.every_s.get(name, 0.0)))
 
     def _health(self, name: str, state: EvidenceState, now: Instant) -> tuple[Health, str]:
-        one, limit = state.watched[name], self._stale_after(name)
-        if now - (one.answered or state.fresh_from) > limit:
+        one = state.watched[name]
+        limit = self._stale_after(name) + one.late_s
+        if now - _heard_from(state, one) > limit:
             return Health.BLIND, "an answer of the source"
         if state.weighed.fires and name in _telling(state):
             return Health.FAILING, ""
@@ -269,7 +289,7 @@ class EvidenceRule:
     def _sentence(self, name: str, state: EvidenceState, health: Health, recent: Pair, now: Instant) -> str:
         one = state.watched[name]
         if health is Health.BLIND:
-            since = one.answered or state.fresh_from
+            since = _heard_from(state, one)
             why = one.unknown or "nothing came from the source"
             return f"{name}: blind since {clock(since)} ({duration(now - since)}): {why}"
         seen = said(name, recent, state.terms.ladders[name].tolerated)
@@ -280,6 +300,11 @@ class EvidenceRule:
         words = weighed(one.shown, seconds_more(state.trend, state.terms.need), state.held)
         run = f"; {readings(one.bad_run)}" if one.bad_run >= SUSPICIOUS_RUN else ""
         return f"{seen}: {words}{run}, newest {duration(now - one.data)} old"
+
+
+def _heard_from(state: EvidenceState, one: Watched) -> Instant:
+    """Since when its silence is counted: its newest answer, and never before the window itself began."""
+    return state.fresh_from if one.answered is None else max(one.answered, state.fresh_from)
 
 
 def _at_least(knobs: Knobs, tolerated_s: float) -> Knobs:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from watchdog.model import Finding, Instant, Intent, Plan, Release, Resolution, Step, UnitRef
 from watchdog.platforms.helm.reading import HelmTarget
-from watchdog.platforms.helm.records import Record, Thing
+from watchdog.platforms.helm.records import Record, Thing, newest_of_others
 
 STEP = "helm rollback"
 PRECIOUS = frozenset({
@@ -52,10 +52,9 @@ def deleted(current: Record, good: Record) -> tuple[Thing, ...]:
     return tuple(thing for thing in current.things if thing.key not in kept and not thing.keep)
 
 
-def plan_back(
-    config: HelmTarget, unit: UnitRef, newest: Record, current: Record, target: Release, records: Sequence[Record]
-) -> Plan:
+def plan_back(config: HelmTarget, unit: UnitRef, current: Record, target: Release, records: Sequence[Record]) -> Plan:
     """The one step. Raises ValueError when there is no road."""
+    newest = newest_of_others(records)
     good = good_record(records, target)
     if good is None:
         raise ValueError(f"helm keeps no record of {target.label}")
@@ -113,7 +112,7 @@ def resolution(records: Sequence[Record], intent: Intent, now: Instant, timeout_
     ours = next((one for one in records if one.intent == intent.id), None)
     newest = records[0]
     if ours is None:
-        if newest.version == intent.step.request.get("newest"):
+        if newest_of_others(records).version == intent.step.request.get("newest"):
             return Resolution.NOT_ISSUED
         if newest.was_deployed and newest.fingerprint == intent.to_release:
             return Resolution.DONE_BY_OTHERS

@@ -105,7 +105,7 @@ class HelmPlatform:
             raise ValueError(
                 f"{self._config.label} changed since it was read: revision {records[0].version} is newest now"
             )
-        return plans.plan_back(self._config, self._records.unit(records[0]), records[0], current, target, records)
+        return plans.plan_back(self._config, self._records.unit(records[0]), current, target, records)
 
     async def resolve(self, intent: Intent) -> Resolution:
         """What became of `intent`, by the records alone; `UNKNOWN` while helm may still be at work."""
@@ -159,6 +159,17 @@ class HelmPlatform:
 
     # -- inner workings ----------------------------------------------------------------------------------------------
 
+    def _patience(self, newest: Record) -> float:
+        """How long a pending record is somebody at work: ours no longer than its own timeout."""
+        return self._config.timeout_s + plans.GRACE_S if newest.intent else STALE_S
+
+    def _killed(self, newest: Record, now: float) -> str:
+        """What is said of a record that is pending for too long; ours is cured, not told."""
+        if not newest.is_pending or newest.intent:
+            return ""
+        minutes = (now - newest.deployed_at) / 60
+        return f"revision {newest.version} is {newest.status} since {minutes:.0f} min: helm was killed"
+
     def _current(self, records: Sequence[Record]) -> Record:
         found = running(records)
         if found is None:
@@ -179,7 +190,7 @@ class HelmPlatform:
 
     def _state(self, records: Sequence[Record], current: Record, parts: Sequence[WorkloadState]) -> WorkloadState:
         newest, now = records[0], self._clock.now()
-        busy = newest.is_pending and now - newest.deployed_at < STALE_S
+        busy = newest.is_pending and now - newest.deployed_at < self._patience(newest)
         complete = current.status == "deployed" and not newest.is_pending and all(part.complete for part in parts)
         ends = [part.completed for part in parts if part.completed is not None]
         done = max([*ends, current.deployed_at]) if complete else None
@@ -200,7 +211,7 @@ class HelmPlatform:
             instances=_instances(parts, current, _before(records, current)),
             paused=any(part.paused for part in parts),
             deleting=any(part.deleting for part in parts) or newest.status in ("uninstalling", "uninstalled"),
-            stuck=_stuck(newest, current, parts, now),
+            stuck=_stuck(newest, current, parts, "" if busy else self._killed(newest, now)),
             actor=next((part.actor for part in parts if part.actor), ""),
             recreate=any(part.recreate for part in parts),
             hints=_hints(parts),
@@ -249,12 +260,10 @@ def _instances(parts: Sequence[WorkloadState], current: Record, before: str) -> 
     return tuple(found)
 
 
-def _stuck(newest: Record, current: Record, parts: Sequence[WorkloadState], now: float) -> str:
-    if current.status == "failed":
+def _stuck(newest: Record, current: Record, parts: Sequence[WorkloadState], killed: str) -> str:
+    if current.status == "failed" and current.version == newest.version:
         return f"helm gave revision {current.version} up: {current.description[:200]}"
-    if newest.is_pending and now - newest.deployed_at >= STALE_S:
-        return f"revision {newest.version} is {newest.status} since {(now - newest.deployed_at) / 60:.0f} min: helm was killed"
-    return next((part.stuck for part in parts if part.stuck), "")
+    return killed or next((part.stuck for part in parts if part.stuck), "")
 
 
 def _hints(parts: Iterable[WorkloadState]) -> dict[str, Any]:

@@ -134,6 +134,11 @@ def running(records: Sequence[Record]) -> Record | None:
     return next((one for one in records if not (one.rollback and not one.was_deployed)), None)
 
 
+def newest_of_others(records: Sequence[Record]) -> Record:
+    """The newest record without what a rollback of ours has left that failed or was killed: the same one again is its cure."""
+    return next((one for one in records if not (one.intent and not one.was_deployed)), records[0])
+
+
 def _thing(body: JsonObject, namespace: str) -> Thing:
     metadata = body.get("metadata") or {}
     annotations = metadata.get("annotations") or {}

@@ -16,7 +16,7 @@ from watchdog.clients.kubernetes import KubernetesClient
 from watchdog.model import Intent, Issue, Permit, Step, StepOutcome
 from watchdog.platforms.helm.plans import STEP
 from watchdog.platforms.helm.reading import HelmTarget, Records
-from watchdog.platforms.helm.records import OURS, Record, running
+from watchdog.platforms.helm.records import OURS, Record, newest_of_others, running
 from watchdog.platforms.programs import Finished, run
 from watchdog.ports import Clock, PermitRefused, Unavailable
 from watchdog.safety.permits import PermitOffice
@@ -88,8 +88,7 @@ class HelmWriter:
         except Unavailable as error:
             words = f"nothing was run, because helm's records could not be read: {error}"
             return StepOutcome(issue=Issue.PRECONDITION_FAILED, sentence=words)
-        left = [one for one in records if not (one.intent and not one.was_deployed)]  # ours, failed or killed
-        newest, current = (left or records)[0], running(records)
+        newest, current = newest_of_others(records), running(records)
         if (
             newest.version != step.request.get("newest")
             or current is None
