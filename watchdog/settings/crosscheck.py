@@ -393,7 +393,7 @@ def _doubts_of_target(settings: Settings, name: str, target: TargetSection) -> I
             yield Finding(trail=(*trail, "control"), message=message)
     for key, signal in target.signals.items():
         every = every_of(settings, signal)
-        if every > policy.tolerate_interruption_s:
+        if signal.every is not None and every > policy.tolerate_interruption_s:
             message = (
                 f"every ({spell(every)}) is longer than tolerate_interruption "
                 f"({spell(policy.tolerate_interruption_s)}): a blip cannot be told from a fault"
