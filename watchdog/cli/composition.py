@@ -267,6 +267,8 @@ def _check(entry: access.ConfiguredSignal) -> HttpCheck:
         ca_file=request.ca_file,
         verify=request.verify,
         counts_users=entry.counts_users,
+        json_condition=request.json_condition,
+        body_pattern=request.body_pattern,
     )
 
 

@@ -108,6 +108,8 @@ class Request:
     ca_file: str = ""
     verify: bool = True
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    json_condition: str = ""
+    body_pattern: str = ""
 
 
 @record
@@ -408,6 +410,8 @@ def _request_of(http: HttpSection, timeout: float) -> Request:
         status=expect.status,
         max_redirects=expect.max_redirects if expect.redirects is Redirects.FOLLOW else 0,
         within_s=expect.within,
+        json_condition=expect.json_ or "",
+        body_pattern=expect.body or "",
         timeout_s=timeout,
         keep_connection=http.connection is Connection.KEEP,
         host=http.host or "",

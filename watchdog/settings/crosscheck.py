@@ -28,7 +28,7 @@ from watchdog.settings.access import (
     weights_of,
     workload_of,
 )
-from watchdog.settings.http_check import HttpSection
+from watchdog.settings.http_check import HttpSection, Method
 from watchdog.settings.notify import KINDS, ChannelSection, Tls
 from watchdog.settings.problems import Trail
 from watchdog.settings.root import Settings
@@ -275,6 +275,10 @@ def _http(trail: Trail, http: HttpSection, period: float) -> Iterator[Finding]:
     if timeout >= period:
         message = f"timeout ({spell(timeout)}) is not shorter than every ({spell(period)}): polls would overlap"
         yield Finding(trail=(*place, "timeout"), message=message, involves=(every,))
+    if http.method is Method.HEAD and (http.expect.json_ is not None or http.expect.body is not None):
+        key = "json" if http.expect.json_ is not None else "body"
+        message = "an answer to HEAD has no body to look at"
+        yield Finding(trail=(*place, "expect", key), message=message, involves=((*place, "method"),))
     within = http.expect.within
     if within is not None and within > timeout:
         message = f"within ({spell(within)}) is longer than timeout ({spell(timeout)}): it could never be measured"

@@ -8,11 +8,13 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from watchdog.settings.secret import SecretText
-from watchdog.settings.section import Later, Section
+from watchdog.settings.section import Section
 from watchdog.settings.values import (
     AbsolutePath,
     Duration,
     Flag,
+    JmesPath,
+    Pattern,
     Route,
     StatusRange,
     StatusSet,
@@ -98,7 +100,14 @@ class ExpectSection(Section):
         default=None,
         description="Seconds from the request to the last byte read above which an answer is bad. None = only `timeout` bounds it.",
     )
-    json_: Later = Field(default=None, alias="json", exclude=True, description="not in this version: JSON conditions")
+    json_: JmesPath | None = Field(
+        default=None,
+        alias="json",
+        description="JMESPath expression on the JSON of the body that must be true: length(@) > `0`. None = no condition.",
+    )
+    body: Pattern | None = Field(
+        default=None, description="Regular expression that the body must match somewhere. None = no condition."
+    )
 
 
 def _or_url(shown: dict[str, Any]) -> None:

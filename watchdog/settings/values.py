@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
 
+import jmespath
+import regex
 from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -343,6 +345,24 @@ def _label(value: str) -> str:
     return value
 
 
+def _jmespath(value: str) -> str:
+    try:
+        jmespath.compile(value)
+    except jmespath.exceptions.JMESPathError as error:
+        place = getattr(error, "lex_position", None)
+        where = f" at column {place + 1} of it" if isinstance(place, int) else ""
+        raise refused(f"is no JMESPath expression{where}", "literals stand in backticks: length(@) > `0`") from None
+    return value
+
+
+def _pattern(value: str) -> str:
+    try:
+        regex.compile(value)
+    except regex.error as error:
+        raise refused(f"is no regular expression: {printable(str(error))}") from None
+    return value
+
+
 def _absolute(value: str) -> str:
     if not value.startswith("/"):
         raise refused(f"expected an absolute path, found {printable(value)!r}")
@@ -379,6 +399,8 @@ Text = Annotated[str, AfterValidator(_text)]
 Name = Annotated[str, AfterValidator(_name)]
 """Of targets, groups, signals, channels."""
 KubernetesName = Annotated[str, AfterValidator(_kubernetes_name)]
+JmesPath = Annotated[str, AfterValidator(_text), AfterValidator(_jmespath)]
+Pattern = Annotated[str, AfterValidator(_text), AfterValidator(_pattern)]
 LabelName = Annotated[str, AfterValidator(_label)]
 """Of Prometheus."""
 AbsolutePath = Annotated[str, AfterValidator(_text), AfterValidator(_absolute)]

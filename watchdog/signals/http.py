@@ -23,6 +23,7 @@ from watchdog.clients.faults import Kind
 from watchdog.clients.http import Answer, Failure, HttpClient, Phases, Request
 from watchdog.model import Counts, Instance, Instant, Reading, Sample, Unknown, record
 from watchdog.ports import Clock, PollContext
+from watchdog.signals.conditions import Unseen, objection
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST")
 TOO_MANY_REQUESTS = 429
@@ -69,6 +70,9 @@ class HttpCheck:
     ca_file: str = ""
     verify: bool = True
     counts_users: bool = False
+    json_condition: str = ""
+    """JMESPath on the body; what it gives must be true."""
+    body_pattern: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what can never be asked."""
@@ -189,9 +193,23 @@ def _judge(check: HttpCheck, result: Answer | Failure) -> tuple[Reading, str]:
         return Unknown(reason=reason), f"{words}: {reason}"
     if not wanted:
         return Counts(good=0, bad=1), words + (" (redirects are not followed)" if result.location else "")
+    if check.json_condition or check.body_pattern:
+        said = _of_body(check, result)
+        if isinstance(said, Unknown):
+            return said, f"{words}: {said.reason}"
+        if said:
+            return Counts(good=0, bad=1), f"{words}: {said}"
     if check.within_s is not None and result.phases.total_s > check.within_s:
         return Counts(good=0, bad=1), f"{words}, slower than {_ms(check.within_s)} ({phase_words(result.phases)})"
     return Counts(good=1, bad=0), words
+
+
+def _of_body(check: HttpCheck, answer: Answer) -> Unknown | str:
+    """What is wrong with the body; empty for nothing."""
+    try:
+        return objection(answer.body, whole=answer.whole, expression=check.json_condition, pattern=check.body_pattern)
+    except Unseen as error:
+        return Unknown(reason=str(error))
 
 
 def _pod_url(pods: Pods, instance: Instance) -> str:
