@@ -7,7 +7,7 @@ returns "known" or raises / returns its *unknown* form; it never turns "could no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol, runtime_checkable
 
 from watchdog.model import (
@@ -327,6 +327,13 @@ class Files(Protocol):
         """What a person types to open it."""
         ...
 
+    async def make_room(self, keep: Collection[str], older_than: Instant) -> Sequence[str]:
+        """Remove folders (first segments of paths) that are not in `keep`; returns their names.
+
+        Those not written since `older_than`, and then the longest untouched until a fifth of the place is free.
+        """
+        ...
+
 
 class Channel(Protocol):
     """Delivers one notice."""
@@ -515,4 +522,8 @@ class Recorder(Protocol):
 
     async def report(self, incident: Incident, samples: Sequence[Sample]) -> None:
         """Write report.json, report.md and report.html; to stdout where the files cannot be written."""
+        ...
+
+    async def tidy(self, open_incidents: Collection[str]) -> None:
+        """Let old bundles go, never one of these incidents. Never raises for the place."""
         ...

@@ -140,3 +140,19 @@ async def test_files_that_are_gone_lose_no_report(world: World) -> None:
     await world.recorder.report(recovered(), samples())
     (text,) = world.said
     assert "books-api" in text
+
+
+async def test_tidying_raises_for_nothing_and_keeps_what_is_open(world: World) -> None:
+    await world.recorder.report(recovered(), samples())
+    await world.recorder.tidy([recovered().id])
+    assert world.reports() == 1
+    if isinstance(world, Real):
+        await asyncio.sleep(91 * 86_400)
+        await world.recorder.tidy([recovered().id])
+        assert world.reports() == 1
+        world.files.unavailable = True
+        await world.recorder.tidy([])
+        world.files.unavailable = False
+        assert world.reports() == 1
+        await world.recorder.tidy([])
+        assert world.reports() == 0

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import signal
 import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ import pytest_asyncio
 
 from watchdog.incidents import DirectoryFiles
 from watchdog.incidents.paths import SEGMENT_LIMIT, check, folder, tidy
+from watchdog.model import instant
 from watchdog.ports import Unavailable
 from watchdog.testing.clock import NEW_YEAR, WorldClock
 from watchdog.testing.files import MemoryFiles
@@ -274,3 +277,42 @@ async def test_the_fake_is_read_only_unavailable_or_hanging_when_told_to():
             await files.write("a", b"y")
     files.hang = False
     await files.write("a", b"y")
+
+
+# -- room ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.asyncio
+async def test_what_is_kept_or_young_stays_when_room_is_made(files):
+    for name in ("open", "closed"):
+        await files.write(f"{name}/report.md", b"x")
+    assert list(await files.make_room({"open"}, instant(0.0))) == []
+    assert list(await files.make_room({"open"}, instant(time.time() + 60))) == ["closed"]
+    assert await files.read("open/report.md") == b"x"
+    with pytest.raises(Unavailable):
+        await files.read("closed/report.md")
+
+
+@pytest.mark.asyncio
+async def test_short_of_room_the_longest_untouched_go_first_and_only_as_many_as_needed(directory, tmp_path):
+    files = directory(total_limit=1000)
+    for number, name in enumerate(("first", "open", "second", "third")):
+        await files.write(f"{name}/log", b"x" * 240)
+        os.utime(tmp_path / "bundles" / name / "log", (1000 + number, 1000 + number))
+        os.utime(tmp_path / "bundles" / name, (1000 + number, 1000 + number))
+    assert list(await files.make_room({"open"}, instant(0.0))) == ["first"]
+    assert names(tmp_path / "bundles") == ["open", "second", "third"]
+    await files.write("fourth/log", b"x" * 240)
+
+
+@pytest.mark.asyncio
+async def test_a_link_among_the_bundles_is_followed_by_nobody(directory, tmp_path):
+    files = directory()
+    await files.write("closed/report.md", b"x")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").write_text("stays")
+    (tmp_path / "bundles" / "link").symlink_to(outside)
+    await files.make_room(set(), instant(time.time() + 60))
+    assert (outside / "precious").read_text() == "stays"
+    assert names(tmp_path / "bundles") == ["link"]

@@ -13,6 +13,7 @@ DEFAULTS = {
     "Settings.mode": "observe",
     "Settings.first_start": "observe",
     "Settings.bundles": "/var/lib/watchdog/incidents",
+    "Settings.keep_bundles": "90d",
     "Settings.reference": [],
     "Settings.pauses": [],
     "StateSection.memory": False,

@@ -355,7 +355,9 @@ async def assemble(path: Path, environ: Mapping[str, str]) -> Assembly:
         await bundles.close()
         raise
     redactor = Redactor(known_secrets(loaded))
-    recorder = IncidentRecorder(bundles, redactor, clock, print, version=version("rollback-watchdog"))
+    recorder = IncidentRecorder(
+        bundles, redactor, clock, print, version=version("rollback-watchdog"), keep_s=loaded.settings.keep_bundles
+    )
     daemon = Daemon(setup, store, lease, recorder, clock, secret)
     configuration = Configuration(path, environ, builder, redactor, loaded)
     daemon.rebuild = configuration.rebuild

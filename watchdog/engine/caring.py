@@ -29,6 +29,7 @@ ENGINE_S = 2.0
 CARE_S = 2.0
 LEASE_S = 8.0
 """Longest wait for the lease; its state counts on without us."""
+TIDY_S = 3600.0
 STEP_S = 5.0
 """The wall clock was set when it moved by so much more or less than the monotonic one."""
 
@@ -48,6 +49,7 @@ class Care:
         self._offset: float | None = None
         self._windows: set[str] = set()
         self._looked_for_orphans: Instant | None = None
+        self._tidied: float | None = None
 
     # -- engine ------------------------------------------------------------------------------------------------------
 
@@ -113,6 +115,7 @@ class Care:
                 self._say_blind,
                 self._say_suspicion,
                 self._say_orphans,
+                self._tidy,
                 self._daemon.reloader.settle,
             ):
                 await part()
@@ -219,6 +222,19 @@ class Care:
         for incident in open_ones:
             if incident.open and incident.target not in daemon.responses:
                 await self._once(f"orphan/{incident.id}", incident.target, _orphaned(incident))
+
+    async def _tidy(self) -> None:
+        """Once an hour old bundles make room; what belongs to an open incident stays."""
+        now = self._clock.monotonic()
+        if self._tidied is not None and now - self._tidied < TIDY_S:
+            return
+        try:
+            known, damaged = await Documents(self._daemon.store, Incident).list("incident")
+        except StoreUnavailable:
+            return
+        self._tidied = now
+        if not damaged:  # which of them are open is then not known
+            await self._daemon.means.recorder.tidy([incident.id for incident in known if incident.open])
 
     async def _once(self, name: str, target: str, sentence: str, severity: str = "page") -> None:
         """Say it unless it was said and is not over yet."""

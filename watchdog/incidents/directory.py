@@ -13,13 +13,14 @@ import asyncio
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
 from watchdog.incidents.paths import check
-from watchdog.model import EvidenceFile
+from watchdog.model import EvidenceFile, Instant
 from watchdog.ports import Clock, Unavailable
 
 T = TypeVar("T")
@@ -28,6 +29,8 @@ FILE_LIMIT = 4 * 1024 * 1024
 """Largest file in bytes: a report with all its rows, and far above the cap of one stream of evidence."""
 TOTAL_LIMIT = 1024 * 1024 * 1024
 """Bytes of all files under the root: more than a hundred full incidents."""
+ROOMY = 0.8
+"""Share of the limit that may be full: above it the oldest closed incidents go."""
 CALL_S = 10.0
 """Longest wait for one call."""
 
@@ -66,6 +69,10 @@ class DirectoryFiles:
         """The file's full path."""
         return str(self.root / check(path))
 
+    async def make_room(self, keep: Collection[str], older_than: Instant) -> Sequence[str]:
+        """Remove old folders, and the oldest ones while less than a fifth is free. Raises Unavailable."""
+        return await self._call(lambda: self._make_room(frozenset(keep), older_than))
+
     async def close(self) -> None:
         """End the thread; a write that is under way is finished by it."""
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -96,10 +103,31 @@ class DirectoryFiles:
         _replace(file, content)
         self._total = total
 
+    def _make_room(self, keep: frozenset[str], older_than: float) -> list[str]:
+        if not self.root.is_dir():
+            return []
+        folders = sorted((_touched(one), one) for one in self.root.iterdir() if one.is_dir() and not one.is_symlink())
+        self._total = _look_through(self.root)
+        removed: list[str] = []
+        for touched, one in folders:
+            crowded = self._total > ROOMY * self._total_limit
+            if one.name in keep or not (touched < older_than or crowded):
+                continue
+            size = _look_through(one)
+            shutil.rmtree(one)
+            self._total -= size
+            removed.append(one.name)
+        return removed
+
     def _inside(self, file: Path) -> Path:
         if not file.resolve().is_relative_to(self.root.resolve()):
             raise Unavailable(f"{file} leads out of {self.root}")
         return file
+
+
+def _touched(folder: Path) -> float:
+    """When something in it was written last."""
+    return max((found.lstat().st_mtime for found in (folder, *folder.rglob("*"))), default=0.0)
 
 
 def _look_through(root: Path) -> int:

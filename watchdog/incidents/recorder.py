@@ -9,16 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+
+import structlog
 
 from watchdog.incidents.capture import Caps, bundle, capture
 from watchdog.incidents.html import render_html
 from watchdog.incidents.markdown import render
+from watchdog.incidents.paths import folder
 from watchdog.incidents.report import report_json
-from watchdog.model import Evidence, EvidenceFile, Incident, JsonObject, Sample, record
+from watchdog.model import Evidence, EvidenceFile, Incident, JsonObject, Sample, instant, record
 from watchdog.ports import Clock, EvidenceSource, Files, Unavailable
 from watchdog.redaction import Redactor
 
+log = structlog.get_logger("watchdog.incidents")
+
+KEEP_S = 90 * 86_400.0
+"""Bundles of closed incidents stay for so long, room permitting."""
 WRITE_S = 8.0
 """Longest time for the files of one report."""
 
@@ -44,6 +51,7 @@ class IncidentRecorder:
         *,
         caps: Caps | None = None,
         version: str = "",
+        keep_s: float = KEEP_S,
     ) -> None:
         """Everything is given; nothing is touched before the first call. `version` is the watchdog's own."""
         self._files = files
@@ -52,6 +60,7 @@ class IncidentRecorder:
         self._say = say
         self._caps = caps
         self._version = version
+        self._keep_s = keep_s
 
     async def capture(
         self, incident: Incident, sources: Sequence[EvidenceSource], samples: Sequence[Sample], box_s: float
@@ -80,6 +89,17 @@ class IncidentRecorder:
         )
         if written.text:
             self._say(f"The report could not be written ({written.why}). Here it is:\n\n{written.text}")
+
+    async def tidy(self, open_incidents: Collection[str]) -> None:
+        """Let bundles go that are older than `keep_s`, and the oldest when room is short; never an open incident's."""
+        keep = {folder(incident) for incident in open_incidents}
+        try:
+            removed = await self._files.make_room(keep, instant(self._clock.now() - self._keep_s))
+        except Unavailable as error:
+            log.warning("old bundles cannot be removed", action="bundles_kept", reason=str(error))
+            return
+        if removed:
+            log.info("old bundles removed", action="bundles_removed", incidents=list(removed))
 
     def location(self, incident: Incident) -> str:
         """Where a person finds the report."""

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -22,7 +23,7 @@ from watchdog.settings.prometheus import PrometheusSourceSection
 from watchdog.settings.section import Later, Section, later
 from watchdog.settings.state import StateSection
 from watchdog.settings.targets import Names, TargetSection
-from watchdog.settings.values import AbsolutePath, Name, Text, Url
+from watchdog.settings.values import AbsolutePath, Duration, Name, Text, Url
 
 ENV_PREFIX = "WATCHDOG_"
 ENV_DELIMITER = "__"
@@ -59,6 +60,11 @@ class Settings(Section):
     api: ApiSection = Field(default_factory=ApiSection, description="How commands and dashboards reach the daemon.")
     bundles: AbsolutePath = Field(
         default="/var/lib/watchdog/incidents", description="Absolute path of the directory of incident bundles."
+    )
+    keep_bundles: Annotated[float, Duration(least=86_400, most=366 * 86_400)] = Field(
+        default=90 * 86_400.0,
+        description="How long bundles of closed incidents stay. Default 90 d; sooner, the oldest first, when less than a fifth of "
+        "1 GiB is free. Never one of an open incident.",
     )
     log: LogSection = Field(default_factory=LogSection, description="The log on standard error.")
     defaults: DefaultsSection = Field(

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Collection, Sequence
 
-from watchdog.model import EvidenceFile
+from watchdog.model import EvidenceFile, Instant
 from watchdog.ports import Clock, Unavailable
 
 
@@ -24,6 +25,7 @@ class MemoryFiles:
         self.unavailable = False
         """Everything raises Unavailable."""
         self._clock = clock
+        self._taken: dict[str, float] = {}
         self._flowing = asyncio.Event()
         self._flowing.set()
 
@@ -46,6 +48,7 @@ class MemoryFiles:
         if self.read_only or self.unavailable:
             raise Unavailable("the files are read-only (switched by the test)")
         self.contents[name] = bytes(content)
+        self._taken[name] = self._clock.now()
         digest = hashlib.sha256(content).hexdigest()
         return EvidenceFile(path=name, size=len(content), sha256=digest, taken_at=self._clock.now())
 
@@ -56,6 +59,19 @@ class MemoryFiles:
         if self.unavailable or name not in self.contents:
             raise Unavailable(f"{name} is not there")
         return self.contents[name]
+
+    async def make_room(self, keep: Collection[str], older_than: Instant) -> Sequence[str]:
+        """Remove folders that are not in `keep` and whose newest file was taken before `older_than`; here room never ends."""
+        await self._flowing.wait()
+        if self.unavailable:
+            raise Unavailable("the files are away (switched by the test)")
+        touched: dict[str, float] = {}
+        for name in self.contents:
+            folder = name.partition("/")[0]
+            touched[folder] = max(touched.get(folder, 0.0), self._taken.get(name, 0.0))
+        removed = sorted(name for name, at in touched.items() if name not in keep and at < older_than)
+        self.contents = {name: one for name, one in self.contents.items() if name.partition("/")[0] not in removed}
+        return removed
 
     def location(self, path: str) -> str:
         """A name for people."""

@@ -7,7 +7,7 @@ longer than its box.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from watchdog.model import Evidence, EvidenceFile, Incident, Sample
 from watchdog.ports import Clock, EvidenceSource
@@ -23,6 +23,7 @@ class FakeRecorder:
         self.broken = False
         self.captured: list[Incident] = []
         self.reported: list[Incident] = []
+        self.tidied: list[frozenset[str]] = []
 
     async def capture(
         self, incident: Incident, sources: Sequence[EvidenceSource], samples: Sequence[Sample], box_s: float
@@ -47,3 +48,7 @@ class FakeRecorder:
         """Remember that a report was written."""
         del samples
         self.reported.append(incident)
+
+    async def tidy(self, open_incidents: Collection[str]) -> None:
+        """Remember which incidents had to stay."""
+        self.tidied.append(frozenset(open_incidents))
