@@ -37,9 +37,11 @@ class Users:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("single", [True, False], ids=["single", "multiple"])
-async def test_a_bad_revision_is_noticed_and_users_get_the_good_one_by_one_change(
-    single: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("single", "asleep"), [(True, False), (False, False), (False, True)], ids=["single", "multiple", "good one asleep"]
+)
+async def test_a_bad_revision_is_noticed_and_users_get_the_good_one_by_as_few_changes_as_it_takes(
+    single: bool, asleep: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house = House()
     api = house.add("api", n=2, tolerate_interruption_s=0.5, countdown_s=0.2, evidence_s=2.0)
@@ -68,9 +70,11 @@ async def test_a_bad_revision_is_noticed_and_users_get_the_good_one_by_one_chang
             await house.pass_(1.5)
             app.deploy(BAD)
             await house.until(lambda: app.serving() == {BAD: 100}, within=10)
+            first.active = first.active and not asleep
             incident = await house.closed(within=30)
             await house.pass_(0.2)
         assert incident.reason is CloseReason.RECOVERED, await house.story()
         assert app.serving() == {GOOD: 100}
-        assert len(server.writes) == 1, server.writes
+        verbs = [verb for verb, _ in server.writes]
+        assert verbs == (["POST activate"] if asleep else []) + [f"PATCH {NAME}"]
         await arm.close()
