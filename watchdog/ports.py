@@ -484,6 +484,13 @@ class Control(Protocol):
         """``{"incident": document, "report": where it lies, or empty}``. A unique beginning of the id is enough."""
         ...
 
+    async def judge(self, incident: str, verdict: str, who: str, why: str) -> JsonObject:
+        """A person's word on a closed incident, `verdict` ``right`` or ``wrong``: ``{"incident", "reviewed", "sentence"}``.
+
+        It no longer needs a person afterwards; ``judged_right`` and ``judged_wrong`` are counted.
+        """
+        ...
+
     async def history(self, target: str) -> JsonObject:
         """The ledger, newest first: ``{"at", "target", "current", "good", "releases": [release], "acts": [act]}``."""
         ...

@@ -61,6 +61,13 @@ async def incident_of(control: Control) -> str:
 
 Ask = Callable[[Control, Instant, str, str], Any]
 
+
+async def judged(control: Control, incident: str) -> Any:
+    """Of an incident that is over."""
+    await control.cancel(incident, "ann", "no")
+    return await control.judge(incident, "wrong", "ann", "it was the database")
+
+
 ANSWERS: dict[str, Ask] = {
     "status": lambda c, _now, _i, _g: c.status(),
     "health": lambda c, _now, _i, _g: c.health(),
@@ -79,6 +86,7 @@ ANSWERS: dict[str, Ask] = {
     "rollback": lambda c, _now, _i, _g: c.rollback(TARGET, to=None, dry_run=True, why="x", who="ann", overrides=()),
     "approve": lambda c, _now, i, _g: c.approve(i, "ann", "fine"),
     "cancel": lambda c, _now, i, _g: c.cancel(i, "ann", "no"),
+    "judge": lambda c, _now, i, _g: judged(c, i),
     "history_edit": lambda c, _now, _i, g: c.history_edit(TARGET, g, "condemn", "ann", "leaks"),
     "reload": lambda c, _now, _i, _g: c.reload(),
 }
@@ -177,6 +185,9 @@ REFUSED: dict[str, tuple[Order, str]] = {
         lambda c, _n, _i: c.rollback(TARGET, to="ffff", dry_run=True, why="x", who="ann", overrides=()),
         "not_found",
     ),
+    "judge nothing": (lambda c, _n, _i: c.judge("nothing", "right", "ann", ""), "not_found"),
+    "judge an odd word": (lambda c, _n, i: c.judge(i, "perhaps", "ann", ""), "refused"),
+    "judge what is open": (lambda c, _n, i: c.judge(i, "right", "ann", ""), "conflict"),
     "edit nobody": (lambda c, _n, _i: c.history_edit("nobody", "f7", "clear", "ann", ""), "not_found"),
     "edit no release": (lambda c, _n, _i: c.history_edit(TARGET, "ffff", "clear", "ann", ""), "not_found"),
 }

@@ -197,6 +197,7 @@ async def test_every_order_carries_who(served: Served) -> None:
         ("/targets/bookstore-api/rollback", {}, "rollback"),
         ("/incidents/inc-1/approve", {}, "approve"),
         ("/incidents/inc-1/cancel", {}, "cancel"),
+        ("/incidents/inc-1/judge", {"verdict": "wrong"}, "judge"),
         ("/targets/bookstore-api/history/f7/condemn", {}, "history_edit"),
         ("/targets/bookstore-api/history/f7/clear", {}, "history_edit"),
     ):

@@ -48,6 +48,19 @@ def incidents(*, incident: str | None, target: str | None, open_only: bool, form
 
 
 @click.command()
+@click.argument("incident")
+@click.argument("verdict", type=click.Choice(["right", "wrong"]))
+@click.option("--reason", default="", metavar="WHY", help="One sentence for the record.")
+@by
+@shows()
+@asks_daemon
+def judge(*, incident: str, verdict: str, reason: str, claim: str, form: str) -> int:
+    """Say whether what was done (or would have been) in a closed INCIDENT was right. It then needs nobody any more."""
+    body = {"verdict": verdict, "why": reason, "as": claim}
+    return order(current(), daemon().post(place("incidents", incident) + "/judge", body), form)
+
+
+@click.command()
 @click.argument("target")
 @click.argument("verb", type=click.Choice(["condemn", "clear"]), required=False)
 @click.argument("fingerprint", required=False)

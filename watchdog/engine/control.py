@@ -24,6 +24,7 @@ from watchdog.model import (
     Breach,
     Counts,
     Decision,
+    Entry,
     Incident,
     Instant,
     JsonObject,
@@ -58,6 +59,10 @@ ACK_S = 2.0
 """Longest wait for a write that passed the gate before a pause was made, until the pause is acknowledged as applied."""
 
 T = TypeVar("T")
+
+
+VERDICTS = ("right", "wrong")
+"""What a person may say of a closed incident."""
 
 
 class DaemonControl:
@@ -308,6 +313,31 @@ class DaemonControl:
         await self._cancel(found, who, why)
         text = f"cancelled; no automatic act on {found.blamed.label} until `watchdog history {found.target} clear`"
         return {"incident": found.id, "fingerprint": found.blamed.fingerprint, "sentence": text}
+
+    async def judge(self, incident: str, verdict: str, who: str, why: str) -> JsonObject:
+        """See `ports.Control.judge`."""
+        found = await self._find(incident)
+        if verdict not in VERDICTS:
+            raise ControlRefused(
+                f"{verdict!r} is neither right nor wrong", next_command=f"watchdog judge {found.id} right"
+            )
+        if found.open:
+            text = f"{found.id} is open ({found.stage.value}): it is judged when it is closed"
+            raise ControlRefused(text, code="conflict", next_command=f"watchdog incidents {found.id}")
+        reviewed = f"{verdict}, by {who}" + (f": {why}" if why else "")
+        entry = Entry(at=self._daemon.clock.now(), kind="judged", sentence=reviewed)
+
+        def change(there: Incident | None) -> Incident | None:
+            if there is None or there.open:
+                return there
+            return replace(there, reviewed=reviewed, entries=(*there.entries, entry))
+
+        await self._guard(self._incidents.change(found.key, change))
+        self._daemon.count(f"judged_{verdict}")
+        response = self._daemon.responses.get(found.target)
+        if response is not None:
+            await self._guard(response.reviewed())
+        return {"incident": found.id, "reviewed": reviewed, "sentence": f"{found.id} is judged {reviewed}"}
 
     async def history_edit(self, target: str, fingerprint: str, verb: str, who: str, why: str) -> JsonObject:
         """See `ports.Control.history_edit`."""

@@ -305,6 +305,11 @@ class Response:
         if mine:
             self.needs_human = any(entry.needs_human and not entry.reviewed for entry in mine)
 
+    async def reviewed(self) -> None:
+        """A person has judged an incident: whether this target still needs one is read anew. Raises StoreUnavailable."""
+        mine, _ = await self._documents.list("incident", lambda document: document.get("target") == self._target)
+        self.needs_human = any(entry.needs_human and not entry.reviewed for entry in mine)
+
     async def _current(self, seen: Seen) -> Incident | None:
         """The open incident: the one we drive, one that was found at the start, or a new one."""
         if self.incident and self.stage != Stage.CLOSED:

@@ -311,6 +311,22 @@ class FakeControl:
         row.update(stage="closed", reason="cancelled", closed_at=iso(self.now()))
         return {"incident": row["id"], "fingerprint": "f7f7f7f7f7f7f7f7", "sentence": f"cancelled by {who}"}
 
+    async def judge(self, incident: str, verdict: str, who: str, why: str) -> JsonObject:
+        """As `ports.Control`."""
+        await self._begin("judge", incident=incident, verdict=verdict, who=who, why=why)
+        row = self._incident(incident)
+        if verdict not in ("right", "wrong"):
+            raise ControlRefused(
+                f"{verdict!r} is neither right nor wrong", next_command=f"watchdog judge {row['id']} right"
+            )
+        if row["stage"] != "closed":
+            raise ControlRefused(
+                f"{row['id']} is open", code="conflict", next_command=f"watchdog incidents {row['id']}"
+            )
+        row.update(needs_human=False)
+        reviewed = f"{verdict}, by {who}" + (f": {why}" if why else "")
+        return {"incident": row["id"], "reviewed": reviewed, "sentence": f"{row['id']} is judged {reviewed}"}
+
     async def history_edit(self, target: str, fingerprint: str, verb: str, who: str, why: str) -> JsonObject:
         """As `ports.Control`."""
         await self._begin("history_edit", target=target, fingerprint=fingerprint, verb=verb, who=who, why=why)

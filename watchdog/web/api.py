@@ -69,6 +69,7 @@ ROUTES = (
     Route(method="GET", path="/incidents/{incident}", handler="incident"),
     Route(method="POST", path="/incidents/{incident}/approve", handler="approve", scope="approve"),
     Route(method="POST", path="/incidents/{incident}/cancel", handler="cancel", scope="approve"),
+    Route(method="POST", path="/incidents/{incident}/judge", handler="judge", scope="approve"),
     Route(method="GET", path="/pauses", handler="pauses"),
     Route(method="POST", path="/pauses", handler="pause", scope="pause"),
     Route(method="POST", path="/pauses/end", handler="resume", scope="pause"),
@@ -209,6 +210,14 @@ class Api:
         why = fields.text("why", "")
         who = await self._who(request, fields)
         return await self._order(request, who, self._control.cancel(request.match_info["incident"], who, why))
+
+    async def judge(self, request: web.Request) -> web.Response:
+        """``POST /incidents/{incident}/judge`` ``{verdict, why?, as?}``."""
+        fields = await fields_of(request)
+        verdict, why = fields.text("verdict"), fields.text("why", "")
+        who = await self._who(request, fields)
+        order = self._control.judge(request.match_info["incident"], verdict, who, why)
+        return await self._order(request, who, order)
 
     async def history_edit(self, request: web.Request) -> web.Response:
         """``POST /targets/{target}/history/{fingerprint}/condemn`` or ``/clear`` ``{why?, as?}``."""
