@@ -26,6 +26,7 @@ TOKEN = "token-of-the-identity"  # noqa: S105 - of the fake
 _WINDOW = re.compile(r">= datetime\((\S+)\) and \S+ < datetime\((\S+)\)")
 _ROLES = re.compile(r"\bin \(((?:\"(?:\\.|[^\"\\])*\"(?:, )?)+)\)")
 _SLOW = re.compile(r"slow_(\d+)=sumif\(\w+, \w+ > ([\d.e+]+)\)")
+_FAILED = re.compile(r"extend failed = toint\((\w+)\) >= (?P<least>\d+) or isempty\(\1\) or \1 == \"0\"\n")
 _TEXT = re.compile(r"\"((?:\\.|[^\"\\])*)\"")
 
 
@@ -124,7 +125,10 @@ class FakeLogAnalytics:
             raise ValueError("a query that this fake does not know")
         named = {re.sub(r"\\(.)", r"\1", text) for text in _TEXT.findall(roles.group(1))}
         limits = [float(limit) for _, limit in _SLOW.findall(kql)]
-        return _requests([row for row in seen if row.role in named], limits)
+        rule = _FAILED.search(kql)
+        if rule is None:
+            raise ValueError("a rule of failure that this fake does not know")
+        return _requests([row for row in seen if row.role in named], limits, int(rule["least"]))
 
     def _lateness(self, rows: list[Request]) -> tuple[list[JsonObject], list[list[Any]]]:
         late = sorted(row.arrived - row.at for row in rows)
@@ -133,13 +137,13 @@ class FakeLogAnalytics:
         return _columns("late", "newest"), [[value, None if newest is None else _iso(newest)]]
 
 
-def _requests(rows: list[Request], limits: list[float]) -> tuple[list[JsonObject], list[list[Any]]]:
+def _requests(rows: list[Request], limits: list[float], least: int) -> tuple[list[JsonObject], list[list[Any]]]:
     groups: dict[tuple[float, str, str, str], list[Request]] = {}
     for row in rows:
         groups.setdefault((math.floor(row.at / 60) * 60.0, row.role, row.version, row.instance), []).append(row)
     found = []
     for (minute, role, version, instance), group in groups.items():
-        failed = [row for row in group if row.code in ("", "0") or (row.code.isdecimal() and int(row.code) >= 500)]  # noqa: PLR2004 - HTTP
+        failed = [row for row in group if row.code in ("", "0") or (row.code.isdecimal() and int(row.code) >= least)]
         slow = [sum(row.weight for row in group if row.ms > limit) for limit in limits]
         total, bad = sum(row.weight for row in group), sum(row.weight for row in failed)
         found.append([_iso(minute), role, version, instance, total, bad, *slow])

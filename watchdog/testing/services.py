@@ -93,7 +93,9 @@ class FakeServices:
         if body.get("channel") != "C1":
             return web.json_response({"ok": False, "error": "channel_not_found"})
         if method == "conversations.history":
-            return web.json_response({"ok": True, "messages": list(reversed(self.posts))})
+            hidden = () if body.get("include_all_metadata") else ("metadata",)
+            seen = [{key: value for key, value in post.items() if key not in hidden} for post in reversed(self.posts)]
+            return web.json_response({"ok": True, "messages": seen})
         flaw = slack_flaw(body)
         if flaw:
             return web.json_response({"ok": False, "error": flaw})
