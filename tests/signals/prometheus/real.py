@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import threading
 import time
+import urllib.parse
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -110,6 +112,13 @@ class Prometheus:
     @property
     def runs(self) -> bool:
         return self._process is not None
+
+    def oldest_scrape(self) -> float:
+        """When the pod scraped longest ago was scraped (seconds since the epoch); 0 while there is none."""
+        query = urllib.parse.urlencode({"query": "min(timestamp(requests_total))"})
+        with urllib.request.urlopen(f"{self.url}/api/v1/query?{query}", timeout=5) as answer:
+            found = json.load(answer)["data"]["result"]
+        return float(found[0]["value"][1]) if found else 0.0
 
     def freeze(self) -> None:
         assert self._process is not None

@@ -58,6 +58,13 @@ class Shop:
             await asyncio.sleep(0.2)
         raise AssertionError(samples)
 
+    async def scraped(self, at, within=20.0):
+        """Until the server holds a scrape of every pod from `at` or later: a busy machine scrapes late."""
+        end = self.clock.monotonic() + within
+        while await asyncio.to_thread(self.server.oldest_scrape) < at:
+            assert self.clock.monotonic() < end, "the server does not scrape"
+            await asyncio.sleep(0.1)
+
     async def answered(self, signal, seconds=20.0):
         """Until it gives samples that say something."""
         for _ in range(int(seconds / 0.25)):
@@ -92,6 +99,7 @@ async def shop(running):
     if not running.runs:
         running.start()
     made = Shop(running, running.pods)
+    await made.scraped(made.clock.now())  # started again, it answers from its disk at once and scrapes 5 s later
     yield made
     await made.source.close()
 
@@ -177,11 +185,10 @@ class TestPrometheusSignalOnARealServer(SignalContract):
             clock, context = shop.clock, shop.context
 
             def __init__(self):
-                self.signal = signal
+                self.signal, self.ill = signal, False
 
             def make_bad(self):
-                for pod in shop.pods.values():
-                    pod.serve(10, bad=10)
+                self.ill = True
 
             def make_unknown(self):
                 shop.server.stop()
@@ -191,8 +198,12 @@ class TestPrometheusSignalOnARealServer(SignalContract):
                 shop.source._kept.clear()  # an answer of the same two seconds would be shared
 
             async def something_new(self):
-                for pod in shop.pods.values():
-                    pod.serve(10)
-                await asyncio.sleep(5 * SCRAPE_S)
+                """Steady traffic, as users are: a single burst would leave the window again while a busy machine waits."""
+                began = shop.clock.now()
+                for _ in range(10):
+                    for pod in shop.pods.values():
+                        pod.serve(4, bad=4 if self.ill else 0)
+                    await asyncio.sleep(0.5 * SCRAPE_S)
+                await shop.scraped(began + 4 * SCRAPE_S)
 
         return Source()
