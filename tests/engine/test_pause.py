@@ -267,6 +267,26 @@ async def test_p3_a_window_of_the_configuration_pauses_from_its_beginning_to_its
 
 @pytest.mark.asyncio
 @pytest.mark.looptime
+async def test_people_are_reminded_once_before_a_window_of_the_configuration_ends() -> None:
+    house = House()
+    house.add()
+    await house.earn()
+    now = house.clock.now()
+    house.windows = (
+        Pause(id="w", scope="all", who="configuration", why="nightly", since=instant(now), until=instant(now + 1300)),
+    )
+    async with house.running():
+        await house.pass_(690)
+        assert house.told("pause-ends") == []
+        await house.until(lambda: house.told("pause-ends"), within=30)
+        await house.pass_(120)
+    (notice,) = house.told("pause-ends")
+    assert "soon ends" in notice.body
+    assert "nightly" in notice.body
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
 async def test_p4_a_pause_during_a_write_is_pending_until_the_write_has_come_back() -> None:
     house = House()
     api = house.add()

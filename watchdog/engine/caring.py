@@ -145,7 +145,8 @@ class Care:
             daemon.board.rearm_all("the pauses can be read again")
         for pause in swept:
             await self.pause_ended(pause)
-        for pause in pausing.reminders(daemon.pauses.last or PauseRegister(), now):
+        stored = daemon.pauses.last.pauses if daemon.pauses.last else ()
+        for pause in pausing.reminders(PauseRegister(pauses=(*stored, *daemon.pauses.windows)), now):
             text = f"soon ends: {pausing.describe(pause, now)}"
             await self._once(f"pause-ends/{pause.id}", "watchdog", text, "info")
 
