@@ -238,7 +238,7 @@ async def test_p3_a_pause_survives_a_restart_and_ends_by_itself_with_a_notice_an
         assert house.world.writes[0].at >= ends
         await house.until(lambda: house.told("pause-ended"))
     (notice,) = house.told("pause-ended")
-    assert "1 acts were suppressed" in notice.body
+    assert "ended; 1 act was suppressed" in notice.body
     stored = await house.inner.read(REGISTER)
     assert stored is not None
     (pause,) = from_document(PauseRegister, stored.document).pauses
@@ -262,7 +262,10 @@ async def test_p3_a_window_of_the_configuration_pauses_from_its_beginning_to_its
         await house.pass_(30)
         assert house.writes == []
         await house.until(lambda: house.writes)
+        await house.until(lambda: house.told("pause-ended"))
     assert house.world.writes[0].at >= window.until
+    (notice,) = house.told("pause-ended")
+    assert notice.body.endswith("ended")  # nobody counted, so no number is said
 
 
 @pytest.mark.asyncio

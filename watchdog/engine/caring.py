@@ -156,7 +156,7 @@ class Care:
         for target, seen in list(daemon.board.seen.items()):
             if pausing.covers(pause, target, seen.watch.policy.group):
                 daemon.board.rearm(target, f"the end of a pause ({pause.scope})")
-        text = f"pause of {pause.scope} by {pause.who} ended; {pause.suppressed} acts were suppressed"
+        text = f"pause of {pause.scope} by {pause.who} ended{_suppressed(pause)}"
         await daemon.say(f"pause-ended/{pause.id}/{pause.until:.0f}", "watchdog", text, "info")
 
     async def _say_store(self) -> None:
@@ -242,6 +242,13 @@ class Care:
         if name not in self._said:
             self._said.add(name)
             await self._daemon.say(f"{name}/{self._clock.now():.0f}", target, sentence, severity)
+
+
+def _suppressed(pause: Pause) -> str:
+    """How many acts it kept from happening; they are counted in the store's register only, so a window says nothing."""
+    if pause.applied_at is None:
+        return ""
+    return f"; {pause.suppressed} {'act was' if pause.suppressed == 1 else 'acts were'} suppressed"
 
 
 def _orphaned(incident: Incident) -> str:
