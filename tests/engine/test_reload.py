@@ -15,7 +15,7 @@ import pytest
 from tests.engine.conftest import Log
 from tests.engine.house import House
 from watchdog.engine.daemon import Daemon, Setup
-from watchdog.model import Budget, CloseReason, Incident, Mode, Stage
+from watchdog.model import Budget, CloseReason, Incident, Mode, Pause, Stage, instant
 from watchdog.ports import ControlRefused
 from watchdog.testing.channels import RecordingChannel
 from watchdog.testing.platforms import WriteFault
@@ -316,3 +316,23 @@ async def test_p17_two_reloads_at_once_follow_each_other() -> None:
         names = [loop["name"] for loop in daemon.supervisor.loops()]
     assert [done for done, _ in answers] == [True, True]
     assert len(names) == len(set(names))
+
+
+async def test_p5_a_window_that_a_reload_takes_out_leaves_fresh_windows_behind() -> None:
+    house = House()
+    house.add()
+    await house.earn()
+    now = house.clock.now()
+    house.windows = (
+        Pause(id="w", scope="all", who="configuration", why="nightly", since=instant(now), until=instant(now + 900)),
+    )
+    async with house.running() as daemon:
+        await house.pass_(10)
+        before = daemon.board.seen["api"].fresh_from
+        house.windows = ()
+        daemon.rebuild = rebuilt(house)
+        assert (await reload(daemon))[0]
+        await house.until(lambda: house.told("pause-ended"), within=10)
+        assert daemon.board.seen["api"].fresh_from > before
+    (notice,) = house.told("pause-ended")
+    assert "was taken out of the configuration" in notice.body

@@ -47,7 +47,7 @@ class Care:
         self._held = False
         self._unknown = False
         self._offset: float | None = None
-        self._windows: set[str] = set()
+        self._windows: dict[str, Pause] = {}
         self._looked_for_orphans: Instant | None = None
         self._tidied: float | None = None
 
@@ -104,7 +104,7 @@ class Care:
     async def care(self, beat: Beat) -> None:
         """Pauses, troubles, reloads that wait: for ever. Each part is progress."""
         now = self._clock.now()
-        self._windows = {pause.id for pause in self._daemon.pauses.windows if pausing.is_active(pause, now)}
+        self._windows = self._running_windows(now)
         while True:
             for part in (
                 self._begin_late,
@@ -130,11 +130,10 @@ class Care:
     async def _look_at_pauses(self) -> None:
         """A pause that ran out re-arms what it covered (P5); people are reminded before the end."""
         daemon, now = self._daemon, self._clock.now()
-        running = {pause.id for pause in daemon.pauses.windows if pausing.is_active(pause, now)}
-        ended = [pause for pause in daemon.pauses.windows if pause.id in self._windows - running]
-        self._windows = running
-        for pause in ended:
-            await self.pause_ended(pause)
+        before, self._windows = self._windows, self._running_windows(now)
+        for pause in (pause for name, pause in before.items() if name not in self._windows):
+            gone = pausing.is_active(pause, now)  # a reload took it out, or put another in its place
+            await self.pause_ended(pause, "was taken out of the configuration" if gone else "ended")
         try:
             swept = await daemon.pauses.sweep()
         except (StoreUnavailable, MalformedDocument) as error:
@@ -150,13 +149,16 @@ class Care:
             text = f"soon ends: {pausing.describe(pause, now)}"
             await self._once(f"pause-ends/{pause.id}", "watchdog", text, "info")
 
-    async def pause_ended(self, pause: Pause) -> None:
+    def _running_windows(self, now: Instant) -> dict[str, Pause]:
+        return {pause.id: pause for pause in self._daemon.pauses.windows if pausing.is_active(pause, now)}
+
+    async def pause_ended(self, pause: Pause, how: str = "ended") -> None:
         """Re-arm what it covered and tell."""
         daemon = self._daemon
         for target, seen in list(daemon.board.seen.items()):
             if pausing.covers(pause, target, seen.watch.policy.group):
                 daemon.board.rearm(target, f"the end of a pause ({pause.scope})")
-        text = f"pause of {pause.scope} by {pause.who} ended{_suppressed(pause)}"
+        text = f"pause of {pause.scope} by {pause.who} {how}{_suppressed(pause)}"
         await daemon.say(f"pause-ended/{pause.id}/{pause.until:.0f}", "watchdog", text, "info")
 
     async def _say_store(self) -> None:
