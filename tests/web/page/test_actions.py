@@ -9,6 +9,7 @@ import yaml
 from tests.web.page.conftest import Door, Looked
 from watchdog.web.failures import FAILURES
 from watchdog.web.page.actions import ROUTES
+from watchdog.web.page.application import RENEWING
 from watchdog.web.page.sessions import COOKIE
 
 pytestmark = pytest.mark.asyncio
@@ -46,6 +47,17 @@ async def test_a_pause_is_made_under_the_name_of_the_token_and_told_on_the_next_
     assert "is paused until" not in (await door.get("/pauses")).split("Pause something")[0].split("</header>")[1]
     status, _ = await door.post("/pauses/p1/end", csrf=mark)
     assert (status, door.did()) == (200, ["pause", "resume"])
+
+
+async def test_the_page_renewing_itself_does_not_take_the_answer_away_from_the_person(door: Door) -> None:
+    mark = await door.log_in("ann")
+    form = {"csrf": mark, "scope": "group/bookstore", "for": "2 h", "why": "database maintenance"}
+    async with door.session.post(door.url + "/pauses", data=form, allow_redirects=False) as reply:
+        assert reply.status == 303
+    async with door.session.get(door.url + "/pauses", headers={RENEWING: "1"}) as reply:
+        assert 'class="said"' not in await reply.text()
+    assert 'class="said"' in await door.get("/pauses")
+    assert 'class="said"' not in await door.get("/pauses")
 
 
 async def test_an_incident_is_approved_or_cancelled_with_a_reason(door: Door) -> None:

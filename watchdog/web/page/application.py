@@ -61,6 +61,9 @@ ROUTES = (
 
 FORM_AT_MOST = 8 * 1024
 
+RENEWING = "Watchdog-Renewing"
+"""Header of a request that the page's own script makes to renew what is shown."""
+
 Make = Callable[[], str]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -190,11 +193,12 @@ class PageApp:
 
     async def _show(self, request: web.Request, key: str, gather: Callable[[], Awaitable[Make]]) -> web.Response:
         session = self._session(request)
+        said = _said_now(session, request)
         if session is not None:
-            key = f"{session.number}{session.said}{key}"
+            key = f"{session.number}{said}{key}"
         try:
             page = await self._pages.page(key, gather)
-            if session is not None:
+            if session is not None and said:
                 session.said = ""
         except ControlRefused as refused:
             status = STATUS_OF_CODE.get(refused.code, HTTPStatus.FORBIDDEN)
@@ -222,7 +226,7 @@ class PageApp:
             "evaluated": self._evaluated(status),
             "mark_of_assets": _mark_of_assets(),
             "session": session,
-            "said": "" if session is None else session.said,
+            "said": _said_now(session, request),
             "can_log_in": self._sessions is not None,
             "lengths": tuple(LENGTHS),
         }
@@ -249,6 +253,11 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     if not response.prepared:
         response.headers.update(HEADERS)
     return response
+
+
+def _said_now(session: Session | None, request: web.Request) -> str:
+    """The answer that this page tells. The page renewing itself is not a person who looks: it does not use it up."""
+    return "" if session is None or RENEWING in request.headers else session.said
 
 
 async def _bounded(*questions: Awaitable[JsonObject]) -> tuple[JsonObject, ...]:

@@ -44,6 +44,8 @@ function put(text) {
   header().replaceWith(fresh.querySelector("header.top"));
   const main = document.querySelector("main"), next = fresh.querySelector("main");
   keepOpen(main, next);
+  const said = main.querySelector(".said"); // stays until the person goes on; a renewed page does not tell it again
+  if (said) next.prepend(said);
   const scroll = window.scrollY;
   main.replaceWith(next);
   window.scrollTo(0, scroll);
@@ -58,7 +60,8 @@ async function renew() {
   if (fetching || typing() || document.hidden) return;
   fetching = true;
   try {
-    const reply = await fetch(location.href, { headers: etag ? { "If-None-Match": etag } : {}, cache: "no-store" });
+    const headers = { "Watchdog-Renewing": "1", ...(etag && { "If-None-Match": etag }) };
+    const reply = await fetch(location.href, { headers, cache: "no-store" });
     if (reply.status === 200) {
       etag = reply.headers.get("ETag") || "";
       put(await reply.text());
