@@ -21,7 +21,6 @@ from watchdog.model import (
     JsonObject,
     Mode,
     Notice,
-    Pause,
     PauseRegister,
     Release,
     TargetPolicy,
@@ -32,6 +31,7 @@ from watchdog.model import (
 )
 from watchdog.ports import HazardReader, Lease, LeaseState, Store, Stored
 from watchdog.safety.permits import PermitOffice
+from watchdog.safety.recurring import Window
 from watchdog.stores.memory import MemoryStore
 from watchdog.testing.channels import RecordingChannel
 from watchdog.testing.clock import WorldClock
@@ -227,7 +227,7 @@ class House:
         self.recorder = FakeRecorder(self.clock)
         self.targets: dict[str, Target] = dict(other.targets) if other else {}
         self.mode, self.first_start = "enforce", "observe"
-        self.windows: tuple[Pause, ...] = ()
+        self.windows: tuple[Window, ...] = ()
         self.reference: tuple[str, ...] = ()
         self.daemon: Daemon | None = None
         self.life = Life()

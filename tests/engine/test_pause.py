@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from datetime import UTC
 
 import looptime
 import pytest
@@ -17,8 +18,9 @@ from hypothesis import strategies as st
 from tests.engine.conftest import Log
 from tests.engine.house import House, Target
 from watchdog.engine.pauses import REGISTER
-from watchdog.model import CloseReason, Pause, PauseRegister, Stage, from_document, instant, iso
+from watchdog.model import CloseReason, Pause, PauseRegister, Stage, from_document, instant, iso, parse_instant
 from watchdog.ports import ControlRefused
+from watchdog.safety.recurring import Recurring
 from watchdog.testing.platforms import WriteFault
 
 EVENTS = (
@@ -265,7 +267,129 @@ async def test_p3_a_window_of_the_configuration_pauses_from_its_beginning_to_its
         await house.until(lambda: house.told("pause-ended"))
     assert house.world.writes[0].at >= window.until
     (notice,) = house.told("pause-ended")
-    assert notice.body.endswith("ended")  # nobody counted, so no number is said
+    assert notice.body.endswith("ended; 1 act was suppressed")
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_a_recurring_window_pauses_each_time_it_comes_and_what_it_covered_is_judged_anew_before_any_write() -> (
+    None
+):
+    house = House()
+    house.add()
+    await house.earn()
+    begins = comes_again(house, lasts_s=120.0)
+    async with house.running() as daemon:
+        await house.pass_(begins - house.clock.now() + 5)
+        assert daemon.board.seen["api"].verdict is not None
+        assert (await paused_now(house)) == [("all", "nightly", begins, begins + 120.0)]
+        house.go_bad()
+        await house.until(lambda: house.writes, within=300)
+        assert house.world.writes[0].at > begins + 120.0 + 2.0  # three bad polls of after its end
+        await house.until(lambda: house.told("pause-ended"))
+        await house.pass_(begins + 305 - house.clock.now())
+        assert [entry[2] for entry in await paused_now(house)] == [begins + 300.0]
+    assert "ended; 1 act was suppressed" in house.told("pause-ended")[0].body
+
+
+@pytest.mark.parametrize("before_s", [3.5, 4.5, 5.5])
+@pytest.mark.parametrize("stored", [True, False])
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_p5_nothing_is_written_between_the_end_of_a_pause_and_the_fresh_window(stored, before_s: float) -> None:
+    """Care re-arms within some seconds of the end; here it is asleep, and bad samples of before it make the breach."""
+    house = House()
+    house.add()
+    await house.earn()
+    async with house.running() as daemon:
+        await house.pass_(2)
+        ends = instant(house.clock.now() + 40)
+        if stored:
+            await house.pause(40)
+        else:
+            window = Pause(id="w", scope="all", who="c", why="y", since=house.clock.now(), until=ends)
+            daemon.pauses.windows = (window,)
+        daemon.carer._look_at_pauses = asleep  # type: ignore[method-assign]
+        await house.pass_(ends - house.clock.now() - before_s)
+        house.go_bad()
+        await house.pass_(before_s + 15)
+        assert house.writes == []
+        assert "judged anew first" in str((await house.incident()).decision)
+        del daemon.carer._look_at_pauses
+        await house.until(lambda: house.writes)
+
+
+async def asleep() -> None:
+    """Looks at nothing."""
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_a_running_window_ends_by_its_id_and_not_by_resuming_its_scope_and_comes_again() -> None:
+    house = House()
+    house.add()
+    await house.earn()
+    begins = comes_again(house, lasts_s=240.0)
+    async with house.running():
+        await house.pass_(begins - house.clock.now() + 5)
+        await house.pause(60)
+        answer = await house.control.resume("all", "ann")
+        assert "1 pause ended; all is still paused by configuration until" in answer["sentence"]
+        with pytest.raises(ControlRefused):
+            await house.control.resume("all", "ann")
+        (name,) = [pause["id"] for pause in house.control.status()["pauses"]]
+        assert (await house.control.resume(name, "ann"))["sentence"] == "1 pause ended"
+        await house.pass_(5)
+        assert await paused_now(house) == []
+        await house.pass_(300)
+        assert [entry[2] for entry in await paused_now(house)] == [begins + 300.0]
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_the_end_of_a_window_during_which_the_daemon_was_down_is_told_with_its_count() -> None:
+    house = House()
+    house.add()
+    await house.earn()
+    begins = comes_again(house, lasts_s=200.0)
+    async with house.running():
+        await house.pass_(begins - house.clock.now() + 5)
+        house.go_bad()
+        await house.when(lambda incident: incident.simulated)
+        await house.pass_(3)
+    await asyncio.sleep(250)
+    async with house.running():
+        await house.until(lambda: house.told("pause-ended"))
+    assert "ended; 1 act was suppressed" in house.told("pause-ended")[0].body
+
+
+def comes_again(house: House, lasts_s: float) -> float:
+    """Give the house a window that comes at the next full minute and again 5 min later. Returns when it begins."""
+    begins = 60.0 * (house.clock.now() // 60.0 + 1)
+    first = int(begins // 60) % 60
+    house.windows = (
+        Recurring(
+            id="w",
+            scope="all",
+            who="configuration",
+            why="nightly",
+            cron=f"{first},{(first + 5) % 60} * * * *",
+            zone=UTC,
+            lasts_s=lasts_s,
+        ),
+    )
+    return begins
+
+
+async def paused_now(house: House) -> list[tuple[str, str, float, float]]:
+    pauses = (await house.control.pauses())["pauses"]
+    found = [
+        (entry["scope"], entry["why"], parse_instant(entry["since"]), parse_instant(entry["until"]))
+        for entry in pauses
+        if entry["active"]
+    ]
+    assert [entry["state"] for entry in pauses].count("upcoming") == 1  # the next one
+    return found
 
 
 @pytest.mark.asyncio

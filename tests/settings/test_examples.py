@@ -42,7 +42,7 @@ def test_what_the_bookstore_has_commented_out_is_right_as_well():
     text = (CONFIG / "bookstore.yaml").read_text(encoding="utf-8")
     window = text.replace("# pauses:", "pauses:").replace("#   - {scope", "  - {scope")
     assert window != text
-    assert len(windows(load_text(window, {}).settings)) == 1
+    assert len(windows(load_text(window, {}).settings)) == 2
 
 
 def test_the_command_example_has_three_programs_and_a_dependency_that_is_only_watched():

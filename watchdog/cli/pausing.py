@@ -74,7 +74,7 @@ def resume(*, pause: str, claim: str, form: str) -> int:
 @shows()
 @asks_daemon
 def pauses(*, everything: bool, form: str) -> None:
-    """Pauses that are active, newest first."""
+    """Pauses that are active, and maintenance windows to come; with --all also what has ended."""
     terminal = current()
     answer = daemon().get("/pauses")
     show(terminal, answer, form, lambda: _table(terminal, answer, everything=everything) or ["no pauses"])
@@ -92,12 +92,16 @@ def _end(terminal: Terminal, lasting: str | None, until: str | None) -> dict[str
         raise click.BadParameter(str(error), param_hint="--for" if lasting is not None else "--until") from None
 
 
+def _state(pause: Mapping[str, Any]) -> str:
+    return plain(pause.get("state")) or ("active" if pause.get("active") else "ended")
+
+
 def _table(terminal: Terminal, answer: Mapping[str, Any], *, everything: bool) -> list[str]:
     rows = [
         [
             plain(pause.get("id")),
             plain(pause.get("scope")),
-            "active" if pause.get("active") else "ended",
+            _state(pause),
             plain(pause.get("who")),
             shown(pause.get("since"), terminal.zone),
             shown(pause.get("ended_at") or pause.get("until"), terminal.zone),
@@ -105,7 +109,7 @@ def _table(terminal: Terminal, answer: Mapping[str, Any], *, everything: bool) -
             plain(pause.get("why")),
         ]
         for pause in answer.get("pauses", ())
-        if everything or pause.get("active")
+        if everything or _state(pause) != "ended"
     ]
     titles = ["ID", "SCOPE", "STATE", "WHO", "SINCE", "UNTIL", "SUPPRESSED", "WHY"]
     return terminal.table(titles, rows) if rows else []

@@ -47,7 +47,6 @@ class Care:
         self._held = False
         self._unknown = False
         self._offset: float | None = None
-        self._windows: dict[str, Pause] = {}
         self._looked_for_orphans: Instant | None = None
         self._tidied: float | None = None
 
@@ -103,8 +102,6 @@ class Care:
 
     async def care(self, beat: Beat) -> None:
         """Pauses, troubles, reloads that wait: for ever. Each part is progress."""
-        now = self._clock.now()
-        self._windows = self._running_windows(now)
         while True:
             for part in (
                 self._begin_late,
@@ -129,11 +126,8 @@ class Care:
 
     async def _look_at_pauses(self) -> None:
         """A pause that ran out re-arms what it covered (P5); people are reminded before the end."""
-        daemon, now = self._daemon, self._clock.now()
-        before, self._windows = self._windows, self._running_windows(now)
-        for pause in (pause for name, pause in before.items() if name not in self._windows):
-            gone = pausing.is_active(pause, now)  # a reload took it out, or put another in its place
-            await self.pause_ended(pause, "was taken out of the configuration" if gone else "ended")
+        daemon = self._daemon
+        self._rearm_after_pauses()
         try:
             swept = await daemon.pauses.sweep()
         except (StoreUnavailable, MalformedDocument) as error:
@@ -144,20 +138,25 @@ class Care:
             daemon.board.rearm_all("the pauses can be read again")
         for pause in swept:
             await self.pause_ended(pause)
-        stored = daemon.pauses.last.pauses if daemon.pauses.last else ()
-        for pause in pausing.reminders(PauseRegister(pauses=(*stored, *daemon.pauses.windows)), now):
+        now = self._clock.now()
+        for pause in pausing.reminders(PauseRegister(pauses=daemon.pauses.known()), now):
             text = f"soon ends: {pausing.describe(pause, now)}"
             await self._once(f"pause-ends/{pause.id}", "watchdog", text, "info")
 
-    def _running_windows(self, now: Instant) -> dict[str, Pause]:
-        return {pause.id: pause for pause in self._daemon.pauses.windows if pausing.is_active(pause, now)}
+    def _rearm_after_pauses(self) -> None:
+        """Whatever a pause covered that is over is judged on fresh samples, whoever or whatever ended it."""
+        daemon, now = self._daemon, self._clock.now()
+        pauses = daemon.pauses.known()
+        for target, seen in list(daemon.board.seen.items()):
+            ended = pausing.ended_last(pauses, now, target, seen.watch.policy.group)
+            if ended is not None and pausing.ended_at(ended) > seen.fresh_from:
+                daemon.board.rearm(target, f"the end of a pause ({ended.scope})")
 
-    async def pause_ended(self, pause: Pause, how: str = "ended") -> None:
+    async def pause_ended(self, pause: Pause) -> None:
         """Re-arm what it covered and tell."""
         daemon = self._daemon
-        for target, seen in list(daemon.board.seen.items()):
-            if pausing.covers(pause, target, seen.watch.policy.group):
-                daemon.board.rearm(target, f"the end of a pause ({pause.scope})")
+        self._rearm_after_pauses()
+        how = "was taken out of the configuration" if pause.ended_by == pausing.CONFIGURATION else "ended"
         text = f"pause of {pause.scope} by {pause.who} {how}{_suppressed(pause)}"
         await daemon.say(f"pause-ended/{pause.id}/{pause.until:.0f}", "watchdog", text, "info")
 
@@ -247,9 +246,7 @@ class Care:
 
 
 def _suppressed(pause: Pause) -> str:
-    """How many acts it kept from happening; they are counted in the store's register only, so a window says nothing."""
-    if pause.applied_at is None:
-        return ""
+    """How many acts it kept from happening."""
     return f"; {pause.suppressed} {'act was' if pause.suppressed == 1 else 'acts were'} suppressed"
 
 

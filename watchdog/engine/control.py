@@ -42,6 +42,8 @@ from watchdog.model import (
     to_document,
 )
 from watchdog.ports import Conflict, ControlRefused, Signal, StoreUnavailable
+from watchdog.safety import pausing
+from watchdog.safety.answers import clock_time
 from watchdog.safety.gate import pass_gate
 from watchdog.safety.machine import (
     CHOOSING,
@@ -223,7 +225,16 @@ class DaemonControl:
         for pause in ended:
             await self._daemon.pause_ended(pause)
         now = self._daemon.clock.now()
-        return self._applied({"ended": [views.pause_view(pause, now) for pause in ended]}, f"{len(ended)} pauses ended")
+        text = f"{len(ended)} {'pause' if len(ended) == 1 else 'pauses'} ended"
+        scopes = {pause.scope for pause in ended}
+        left = [
+            pause for pause in self._daemon.pauses.known() if pausing.is_active(pause, now) and pause.scope in scopes
+        ]
+        if left:
+            text += (
+                f"; {left[0].scope} is still paused by {left[0].who} until {clock_time(left[0].until)} ({left[0].id})"
+            )
+        return self._applied({"ended": [views.pause_view(pause, now) for pause in ended]}, text)
 
     async def stop(self, who: str, why: str) -> JsonObject:
         """See `ports.Control.stop`."""

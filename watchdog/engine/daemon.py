@@ -30,6 +30,7 @@ from watchdog.model import Instant, MalformedDocument, Notice, Pause, Sample
 from watchdog.ports import Channel, Clock, Held, Lease, NotHolder, Recorder, Remembering, Store, StoreUnavailable
 from watchdog.safety import pausing
 from watchdog.safety.permits import PermitOffice
+from watchdog.safety.recurring import Window
 
 LIMIT_S = 30.0
 CARE_LIMIT_S = 60.0
@@ -51,7 +52,7 @@ class Setup:
     """Writing halves by target; only the response knows their port."""
     channels: Mapping[str, Channel]
     mode: str = "observe"
-    windows: tuple[Pause, ...] = ()
+    windows: tuple[Window, ...] = ()
     config_hash: str = ""
     warnings: tuple[str, ...] = ()
     first_start: str = "observe"

@@ -142,7 +142,7 @@ class Gatherer:
         found = outside or await self.outside(seen, incident)
         policy = seen.watch.policy
         record, fleet = await asyncio.gather(self._record(seen, incident), self._fleet_acts(policy.target))
-        pauses = await self.pauses.read(policy.target, policy.group)
+        pauses = await self.pauses.read(policy.target, policy.group, seen.fresh_from)
         now = self.clock.now()
         bake = ledger.in_bake(record, incident.blamed.fingerprint, now, policy)
         return GateFacts(

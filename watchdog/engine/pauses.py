@@ -1,7 +1,7 @@
 """The pause book: reads the register from the store, never from memory, before anything acts.
 
 Role: the engine's side of pauses. Neighbours: `safety.pausing` decides what a pause covers, `engine.facts` asks before
-each write, `engine.control` makes and ends them. Guarantees: a register that is missing after it existed, damaged or
+each write, `engine.control` makes and ends them; `safety.recurring` says when windows come. Guarantees: a register that is missing after it existed, damaged or
 unreachable means paused (P3); a pause binds from its acknowledgement; its end re-arms what it covered.
 """
 
@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
 
 import structlog
 
 from watchdog.engine.documents import Documents
-from watchdog.model import Instant, MalformedDocument, Pause, PauseRegister
+from watchdog.model import Instant, MalformedDocument, Pause, PauseRegister, instant
 from watchdog.ports import Clock, Store, StoreUnavailable
 from watchdog.safety import pausing
 from watchdog.safety.facts import PausesRead
+from watchdog.safety.recurring import Window, known
 
 REGISTER = "pause/register"
+JUST_ENDED_S = 30.0
+"""For so long a window that has ended is known without the register: much longer than care needs to re-arm after it."""
 
 log = structlog.get_logger("watchdog.pauses")
 
@@ -28,10 +30,10 @@ class PauseBook:
     """All pauses of this environment: the register in the store, and windows from the configuration."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
-        """Use `store`; `windows` are one-off pauses that the configuration brings."""
+        """Use `store`; `windows` are what the configuration brings."""
         self._documents = Documents(store, PauseRegister)
         self._clock = clock
-        self.windows: tuple[Pause, ...] = ()
+        self.windows: tuple[Window, ...] = ()
         self.last: PauseRegister | None = None
         self.trouble = ""
 
@@ -52,12 +54,19 @@ class PauseBook:
             return None
         self.trouble = ""
         self.last = register
-        return replace(register, pauses=(*register.pauses, *self.windows))
+        return pausing.with_windows(register, self._configured())
 
-    async def read(self, target: str, group: str) -> PausesRead:
-        """What is paused for this target, fresh from the store."""
+    def known(self) -> tuple[Pause, ...]:
+        """The pauses as last read, and the windows of the configuration: for what is shown, never for what acts."""
+        return pausing.with_windows(self.last or PauseRegister(), self._configured()).pauses
+
+    async def read(self, target: str, group: str, fresh_from: Instant) -> PausesRead:
+        """What is paused for this target, fresh from the store; its samples count from `fresh_from` on."""
         register = await self.register()
-        return pausing.active(register, self._clock.now(), target, group, trouble=self.trouble)
+        now = self._clock.now()
+        if register is not None:
+            register = pausing.with_windows(register, known(self.windows, instant(now - JUST_ENDED_S)))
+        return pausing.active(register, now, target, group, fresh_from=fresh_from, trouble=self.trouble)
 
     async def add(self, scope: str, until: Instant, why: str, who: str) -> Pause:
         """Store a pause; it binds when this returns. Raises pausing.PauseRefused, StoreUnavailable."""
@@ -72,13 +81,21 @@ class PauseBook:
         return next(pause for pause in after.pauses if pause.id == pause_id)
 
     async def end(self, id_or_scope: str, who: str) -> tuple[Pause, ...]:
-        """End the active pauses of that id or scope. Returns those that were ended. Raises PauseRefused for none."""
+        """End the active pauses of that id or scope. Returns those that were ended. Raises PauseRefused for none.
+
+        A window of the configuration ends only by its id: who resumes a scope means the pauses that people have made.
+        """
         ended: list[str] = []
 
         def change(register: PauseRegister) -> PauseRegister:
             now = self._clock.now()
+            register = pausing.with_windows(register, self._running(now))
             open_ = [pause for pause in register.pauses if pausing.is_active(pause, now)]
-            ended[:] = [pause.id for pause in open_ if id_or_scope in (pause.id, pause.scope)]
+            ended[:] = [
+                pause.id
+                for pause in open_
+                if pause.id == id_or_scope or (pause.scope == id_or_scope and not pausing.is_window(pause))
+            ]
             for pause_id in ended or [id_or_scope]:
                 register = pausing.end(register, pause_id, who=who, now=now)
             return register
@@ -88,19 +105,30 @@ class PauseBook:
 
     async def count_suppressed(self, pauses: tuple[Pause, ...]) -> None:
         """Count an act that these pauses kept from happening."""
-        await self._change(lambda register: pausing.count_suppressed(register, pauses))
+
+        def change(register: PauseRegister) -> PauseRegister:
+            noted = pausing.with_windows(register, self._running(self._clock.now()))
+            return pausing.count_suppressed(noted, pauses)
+
+        await self._change(change)
 
     async def sweep(self) -> tuple[Pause, ...]:
-        """Mark those that ran out; they are given back once, for what follows from their end."""
+        """Note windows that begin, mark what is over; the latter are given back once, for what follows from their end."""
         ran_out: list[Pause] = []
 
         def change(register: PauseRegister) -> PauseRegister:
-            after, gone = pausing.sweep(register, self._clock.now())
+            after, gone = pausing.sweep(register, self._clock.now(), self._configured())
             ran_out[:] = gone
             return after
 
         await self._change(change)
         return tuple(ran_out)
+
+    def _configured(self) -> tuple[Pause, ...]:
+        return known(self.windows, self._clock.now())
+
+    def _running(self, now: Instant) -> list[Pause]:
+        return [pause for pause in known(self.windows, now) if pausing.is_active(pause, now)]
 
     async def _change(self, change: Callable[[PauseRegister], PauseRegister]) -> PauseRegister:
         """Change the register that is there. A missing one is not made anew: that would be "not paused" (P3)."""

@@ -531,9 +531,9 @@ class Response:
     async def _tell_pauses(self, incident: Incident, facts: GateFacts) -> None:
         """Each pause that keeps this episode from acting counts it once, and tells the number at its end."""
         mark = f"{incident.id}/{incident.reopened}"
-        stored = tuple(pause for pause in facts.pauses.active if pause.applied_at is not None)
-        if incident.simulated and stored and mark not in self._counted:
-            await self._means.gatherer.pauses.count_suppressed(stored)
+        pauses = facts.pauses.active
+        if incident.simulated and pauses and mark not in self._counted:
+            await self._means.gatherer.pauses.count_suppressed(pauses)
             self._counted.add(mark)
 
     def _unanswered(self, incident: Incident, policy: TargetPolicy) -> bool:

@@ -98,16 +98,15 @@ def _unarmed(seen: Seen) -> bool:
 
 
 def _running(daemon: Daemon, now: Instant) -> list[Pause]:
-    stored = daemon.pauses.last.pauses if daemon.pauses.last else ()
-    return [
-        pause for pause in (*stored, *daemon.pauses.windows) if pausing.is_active(pause, now) and pause.since <= now
-    ]
+    return [pause for pause in daemon.pauses.known() if pausing.is_active(pause, now) and pause.since <= now]
 
 
 def pause_view(pause: Pause, now: Instant) -> dict[str, Any]:
-    """A pause's document with `active` and its sentence."""
+    """A pause's document with `active`, `state` (``active``, ``upcoming``, ``ended``) and its sentence."""
     active = pausing.is_active(pause, now)
-    return {**to_document(pause), "active": active, "sentence": pausing.describe(pause, now)}
+    coming = pause.ended_at is None and now < pause.since
+    state = "active" if active else "upcoming" if coming else "ended"
+    return {**to_document(pause), "active": active, "state": state, "sentence": pausing.describe(pause, now)}
 
 
 def row(daemon: Daemon, seen: Seen, pauses: list[Pause], now: Instant) -> dict[str, Any]:

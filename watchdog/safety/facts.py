@@ -32,6 +32,8 @@ class PausesRead:
     readable: bool
     active: tuple[Pause, ...] = ()
     sentence: str = ""
+    just_ended: Pause | None = None
+    """One that has ended while the target's samples of before still count."""
 
 
 @record

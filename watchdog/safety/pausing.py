@@ -2,12 +2,15 @@
 
 Role: the engine reads the register from the store before each write and asks here; API and CLI make and end pauses here.
 Neighbours: `model.pause` holds the records. Guarantees: a register that is missing, unreadable or holds a scope nobody
-understands means paused (P3); every pause ends by itself, after at most `MAXIMUM_S`; nothing here ends one early but `end`.
+understands means paused (P3); every pause ends by itself, one that somebody makes after at most `MAXIMUM_S`; nothing here ends
+one early but `end`, and `sweep` for a window that the configuration no longer has. What a pause covered is not acted on after
+its end before it was judged anew (P5).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from watchdog.model import Instant, Pause, PauseRegister, instant, record
@@ -21,7 +24,11 @@ REMIND_S = 600.0
 """How long before its end people are reminded."""
 
 KEEP_ENDED_S = 30 * 86_400.0
-"""How long ended pauses stay in the register for `watchdog pauses` to show."""
+KEEP_ENDED = 200
+"""How long, and how many, ended pauses stay in the register for `watchdog pauses` to show: it is one bounded document."""
+
+ITS_END, CONFIGURATION = "its end", "the configuration"
+"""Who ended a pause that nobody has ended: it ran out, or the window was taken out of the file."""
 
 LONGEST_TEXT = 500
 """Characters of who and why: the register is one bounded document."""
@@ -79,8 +86,16 @@ def is_active(pause: Pause, now: Instant) -> bool:
     return begun and pause.ended_at is None and now < pause.until
 
 
-def active(register: PauseRegister | None, now: Instant, target: str, group: str, *, trouble: str = "") -> PausesRead:
-    """The pauses that cover the target now.
+def active(
+    register: PauseRegister | None,
+    now: Instant,
+    target: str,
+    group: str,
+    *,
+    fresh_from: Instant | None = None,
+    trouble: str = "",
+) -> PausesRead:
+    """The pauses that cover the target now, and one that has ended since the target's samples count (`fresh_from`).
 
     `register` None = missing or unreadable, `trouble` says which: the engine writes an empty register at its first start,
     so that a missing one is never "no pauses".
@@ -88,9 +103,36 @@ def active(register: PauseRegister | None, now: Instant, target: str, group: str
     if register is None:
         return PausesRead(readable=False, sentence=trouble or "the register of pauses is missing from the store")
     found = tuple(pause for pause in register.pauses if is_active(pause, now) and covers(pause, target, group))
+    ended = None if fresh_from is None else ended_last(register.pauses, now, target, group)
     return PausesRead(
-        readable=True, active=found, sentence="; ".join(describe(pause, now) for pause in found) or "not paused"
+        readable=True,
+        active=found,
+        sentence="; ".join(describe(pause, now) for pause in found) or "not paused",
+        just_ended=ended if ended is not None and fresh_from is not None and ended_at(ended) > fresh_from else None,
     )
+
+
+def ended_at(pause: Pause) -> Instant:
+    """When somebody has ended it, else when it ends by itself."""
+    return pause.until if pause.ended_at is None else pause.ended_at
+
+
+def ended_last(pauses: Iterable[Pause], now: Instant, target: str, group: str) -> Pause | None:
+    """Of the pauses that covered the target and are over, the one that ended last."""
+    over = [pause for pause in pauses if ended_at(pause) <= now and covers(pause, target, group)]
+    return max(over, key=ended_at, default=None)
+
+
+def is_window(pause: Pause) -> bool:
+    """Whether the configuration brought it: it was acknowledged to nobody."""
+    return pause.applied_at is None
+
+
+def with_windows(register: PauseRegister, windows: Iterable[Pause]) -> PauseRegister:
+    """The register with the configuration's windows. One that it holds already is as it holds it: counted, or ended."""
+    held = {pause.id for pause in register.pauses}
+    new = tuple(window for window in windows if window.id not in held)
+    return replace(register, pauses=(*register.pauses, *new)) if new else register
 
 
 def describe(pause: Pause, now: Instant) -> str:
@@ -100,6 +142,8 @@ def describe(pause: Pause, now: Instant) -> str:
         return f"{words}; ended at {clock_time(pause.ended_at)} by {pause.ended_by}"
     if now >= pause.until:
         return f"{words}; ran out at {clock_time(pause.until)}"
+    if not is_active(pause, now):
+        return f"{pause.scope} will be paused by {pause.who}: {pause.why}; {_span(pause)} (begins in {spell(pause.since - now)})"
     return f"{words}; until {clock_time(pause.until)} ({spell(pause.until - now)} left)"
 
 
@@ -142,18 +186,44 @@ def end(register: PauseRegister, pause_id: str, *, who: str, now: Instant) -> Pa
     return _changed(register, replace(found, ended_at=now, ended_by=who.strip()))
 
 
-def sweep(register: PauseRegister, now: Instant) -> tuple[PauseRegister, tuple[Pause, ...]]:
-    """Mark what ran out as ended, drop what ended long ago; also gives the ones just marked, for their notices."""
-    ran_out = {
-        pause.id: replace(pause, ended_at=pause.until, ended_by="its end")
-        for pause in register.pauses
-        if pause.ended_at is None and now >= pause.until
-    }
-    marked = [ran_out.get(pause.id, pause) for pause in register.pauses]
-    kept = tuple(pause for pause in marked if pause.ended_at is None or now - pause.ended_at < KEEP_ENDED_S)
-    if kept == register.pauses:
-        return register, ()
-    return replace(register, pauses=kept), tuple(ran_out.values())
+def sweep(
+    register: PauseRegister, now: Instant, windows: Iterable[Pause] = ()
+) -> tuple[PauseRegister, tuple[Pause, ...]]:
+    """Note what begins, mark what is over, drop what ended long ago; also gives the ones just marked, for their notices.
+
+    `windows` are the configuration's: those that run are taken into the register, and what it holds of one that is no
+    longer among them has ended with the configuration.
+    """
+    windows = tuple(windows)
+    configured = {window.id for window in windows}
+    noted = with_windows(register, (window for window in windows if is_active(window, now)))
+    over: list[Pause] = []
+    marked: list[Pause] = []
+    for pause in noted.pauses:
+        found = _over(pause, now, configured)
+        over += [found] if found is not None else []
+        marked.append(found or pause)
+    kept = _kept(marked, now)
+    return (register if kept == register.pauses else replace(register, pauses=kept)), tuple(over)
+
+
+def _over(pause: Pause, now: Instant, configured: Collection[str]) -> Pause | None:
+    """The pause as ended, if it is over and not yet marked so."""
+    if pause.ended_at is not None:
+        return None
+    if now >= pause.until:
+        return replace(pause, ended_at=pause.until, ended_by=ITS_END)
+    if is_window(pause) and pause.id not in configured:
+        return replace(pause, ended_at=now, ended_by=CONFIGURATION)
+    return None
+
+
+def _kept(pauses: Iterable[Pause], now: Instant) -> tuple[Pause, ...]:
+    """Those that run, and of the ended ones the newest."""
+    pauses = tuple(pauses)
+    ended = [pause for pause in pauses if pause.ended_at is not None and now - pause.ended_at < KEEP_ENDED_S]
+    kept = {pause.id for pause in sorted(ended, key=ended_at)[-KEEP_ENDED:]}
+    return tuple(pause for pause in pauses if pause.ended_at is None or pause.id in kept)
 
 
 def reminders(register: PauseRegister, now: Instant, *, within_s: float = REMIND_S) -> tuple[Pause, ...]:
@@ -172,6 +242,10 @@ def count_suppressed(register: PauseRegister, pauses: tuple[Pause, ...]) -> Paus
         replace(pause, suppressed=pause.suppressed + 1) if pause.id in ids else pause for pause in register.pauses
     )
     return register if counted == register.pauses else replace(register, pauses=counted)
+
+
+def _span(pause: Pause) -> str:
+    return f"from {clock_time(pause.since)} until {clock_time(pause.until)}"
 
 
 def _changed(register: PauseRegister, changed: Pause) -> PauseRegister:

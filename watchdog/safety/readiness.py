@@ -9,6 +9,7 @@ from __future__ import annotations
 from watchdog.model import Check, Health, Instant, Mode, Outcome, TargetVerdict
 from watchdog.safety.answers import also, asks, blocked, clock_time, passed, spell, unknown
 from watchdog.safety.facts import GateFacts
+from watchdog.safety.pausing import ended_at
 
 BREACH_POLLS = 2
 """The breach stands when one of this many last polls found it failing (decisions.md section 1)."""
@@ -130,13 +131,17 @@ def pause(facts: GateFacts, _now: Instant) -> Check:
     if not read.readable:
         words = also("the pauses cannot be read, which counts as paused", read.sentence)
         return unknown(name, Outcome.HOLD, words)
+    going_on = facts.manual or facts.wrote  # a person's word, or a plan that was begun, needs no new judgement
+    if not read.active and read.just_ended is not None and not going_on:
+        ended = read.just_ended
+        words = f"the pause ({ended.scope}) by {ended.who} has ended at {clock_time(ended_at(ended))}"
+        return unknown(name, Outcome.HOLD, f"{words}; what it covered is judged anew first")
     if not read.active:
         return passed(name, read.sentence or "not paused")
     first = max(read.active, key=lambda entry: entry.until)
     more = f" (and {len(read.active) - 1} more)" if len(read.active) > 1 else ""
     words = f"paused ({first.scope}) by {first.who} until {clock_time(first.until)}: {first.why}{more}"
-    end = f"end it with `watchdog resume {first.id}`" if first.applied_at else "it stands in the configuration file"
-    return blocked(name, Outcome.HOLD, f"{words}; {end}", overridable=True)
+    return blocked(name, Outcome.HOLD, f"{words}; end it with `watchdog resume {first.id}`", overridable=True)
 
 
 def shutting_down(facts: GateFacts, _now: Instant) -> Check:

@@ -15,6 +15,7 @@ from dataclasses import field, replace
 from typing import Any
 
 from watchdog.model import Budget, DataSafety, Instant, Mode, Pause, TargetPolicy, record, to_document
+from watchdog.safety.recurring import Window
 from watchdog.settings import azure_access
 from watchdog.settings.azure_access import AppInsightsQuestion, ContainerApp
 from watchdog.settings.defaults import BudgetSection, TargetBudgetSection, TargetKnobs
@@ -470,10 +471,12 @@ def workload_of(kubernetes: KubernetesSection) -> tuple[str, str]:
     return next(iter(named.items()), ("", ""))
 
 
-def windows(settings: Settings) -> tuple[Pause, ...]:
+def windows(settings: Settings) -> tuple[Window, ...]:
     """The configured pauses. One without `from` began at the epoch; the id tells windows apart and survives a reload."""
     return tuple(
-        Pause(
+        pause.recurring(_window_id(index, settings))
+        if pause.cron is not None
+        else Pause(
             id=_window_id(index, settings),
             scope=pause.scope,
             who=pause.who,
@@ -487,6 +490,7 @@ def windows(settings: Settings) -> tuple[Pause, ...]:
 
 def _window_id(index: int, settings: Settings) -> str:
     pause = settings.pauses[index]
-    text = json.dumps([pause.scope, pause.starts, pause.ends, pause.who, pause.why])
+    when = [pause.starts, pause.ends] if pause.cron is None else [pause.cron, pause.zone, pause.lasts]
+    text = json.dumps([pause.scope, *when, pause.who, pause.why])
     same_before = sum(1 for other in settings.pauses[:index] if other == pause)
     return f"config-{hashlib.sha256(text.encode()).hexdigest()[:10]}" + (f"-{same_before}" if same_before else "")

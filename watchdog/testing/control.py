@@ -407,7 +407,12 @@ class FakeControl:
         return pause.ended_at is None and self.now() < pause.until
 
     def _pause_row(self, pause: Pause) -> dict[str, Any]:
-        return to_document(pause) | {"active": self._active(pause)}
+        active = self._active(pause)
+        coming = pause.ended_at is None and self.now() < pause.since
+        return to_document(pause) | {
+            "active": active,
+            "state": "active" if active else "upcoming" if coming else "ended",
+        }
 
     def _acknowledgement(self, sentence: str) -> dict[str, Any]:
         return {
