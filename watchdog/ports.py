@@ -25,6 +25,7 @@ from watchdog.model import (
     Release,
     Resolution,
     Sample,
+    Schema,
     UnitRef,
     WorkloadState,
     record,
@@ -284,6 +285,23 @@ class Remembering(Protocol):
 
         Of the service as a whole: samples name neither release nor instance. Raises Unavailable.
         """
+        ...
+
+
+# -- databases -------------------------------------------------------------------------------------------------------
+
+
+class SchemaSource(Protocol):
+    """A database that can be asked what code has to understand of it."""
+
+    name: str
+
+    async def read(self) -> Schema:
+        """One look, consistent in itself and read-only. Raises Unavailable."""
+        ...
+
+    async def close(self) -> None:
+        """Let connections go."""
         ...
 
 

@@ -29,7 +29,7 @@ from watchdog.model import (
     Unknown,
     WorkloadState,
 )
-from watchdog.ports import Clock, EvidenceSource, HazardReader, Platform, Signal
+from watchdog.ports import Clock, EvidenceSource, HazardReader, Platform, SchemaSource, Signal
 
 KEEP_S = 900.0
 """Samples of the last quarter hour are kept for evidence and for people."""
@@ -58,6 +58,8 @@ class Watch:
     track_every_s: float = 5.0
     evidence: tuple[EvidenceSource, ...] = ()
     hazards: tuple[HazardReader, ...] = ()
+    databases: tuple[SchemaSource, ...] = ()
+    """What the target's code has to understand: looked at for ``data: check``."""
     links: tuple[str, ...] = ()
     channels: tuple[str, ...] | None = None
     """Names of the channels that hear of this target; None = all."""
@@ -113,6 +115,8 @@ class Seen:
     credited_at: float | None = None
     baseline: tuple[UnitRecord | None, Instant, Mapping[str, tuple[tuple[int, int], ...]]] | None = None
     """Record and moment that the minutes were taken of, and the minutes by signal."""
+    keepers: tuple[HazardReader, ...] = ()
+    """One for each database: it answers whether that is ahead of the good release."""
     uncounted: deque[Sample] = field(default_factory=lambda: deque(maxlen=KEEP_SAMPLES))
     """Samples that the ledger's minute counts have not seen yet."""
 

@@ -16,6 +16,7 @@ import structlog
 
 from watchdog.engine.board import Board, Seen, Watch
 from watchdog.engine.caring import Care
+from watchdog.engine.databases import LOOK_S, SchemaKeeper
 from watchdog.engine.documents import bounded
 from watchdog.engine.gathering import Gatherer
 from watchdog.engine.outbox import Outbox
@@ -235,6 +236,13 @@ class Daemon:
         if any(isinstance(entry.signal, Remembering) for entry in watch.signals):
             remember = Rememberer(self.board, name, self.store, self.clock, tracker.standby)
             self.supervisor.add(f"remember {name}", remember.run, limit_s=LIMIT_S)
+        keepers = [
+            SchemaKeeper(self.board, name, source, self.store, self.clock, tracker.standby)
+            for source in watch.databases
+        ]
+        seen.keepers = tuple(keepers)
+        for keeper in keepers:
+            self.supervisor.add(f"schema {name}/{keeper.name}", keeper.run, limit_s=3 * LOOK_S)
         self.supervisor.add(f"track {name}", tracker.run, limit_s=max(LIMIT_S, 3 * watch.track_every_s))
         response = self.responses.setdefault(name, Response(self.means, name))
         self.supervisor.add(f"respond {name}", response.run, limit_s=RESPONSE_LIMIT_S, essential=True)
@@ -244,6 +252,8 @@ class Daemon:
         await self.supervisor.remove(f"respond {watch.name}")
         for watched in watch.signals:
             await self.supervisor.remove(f"poll {watch.name}/{watched.signal.name}")
+        for source in watch.databases:
+            await self.supervisor.remove(f"schema {watch.name}/{source.name}")
         await self.supervisor.remove(f"remember {watch.name}")
         await self.supervisor.remove(f"track {watch.name}")
         if not keep_response:

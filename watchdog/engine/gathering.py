@@ -315,7 +315,7 @@ class Gatherer:
         if good is None:
             return ()
         views: list[HazardView] = []
-        for reader in seen.watch.hazards:
+        for reader in (*seen.watch.hazards, *seen.keepers):
             views.extend(await self._one_hazard(reader, incident, good))
         return tuple(views)
 

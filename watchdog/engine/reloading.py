@@ -53,9 +53,11 @@ async def bounded_close(closing: Awaitable[None], what: str) -> None:
 
 
 async def close_watch(watch: Watch) -> None:
-    """Close the signals and the platform of a watch."""
+    """Close the signals, the databases and the platform of a watch."""
     for watched in watch.signals:
         await bounded_close(watched.signal.close(), f"signal {watched.signal.name} of {watch.name}")
+    for source in watch.databases:
+        await bounded_close(source.close(), f"database {source.name} of {watch.name}")
     if watch.platform is not None:
         await bounded_close(watch.platform.close(), f"platform of {watch.name}")
 

@@ -4,6 +4,7 @@ Import the records from here: ``from watchdog.model import Sample, Health``.
 """
 
 from watchdog.model.codec import MalformedDocument, from_document, iso, parse_instant, to_document
+from watchdog.model.database import Schema, SchemaRecord, SchemaSeen
 from watchdog.model.decision import Check, Decision, Effect, Mode, Outcome, Permit
 from watchdog.model.incident import (
     Approval,
@@ -41,7 +42,7 @@ __all__ = [
     "Act", "Approval", "Breach", "Budget", "Check", "CloseReason", "Confirmation", "Counts", "DataSafety", "Decision", "Effect", "Entry",
     "Evidence", "EvidenceFile", "Finding", "Grade", "Health", "Incident", "Instance", "Instant", "Intent", "Issue",
     "JsonObject", "MalformedDocument", "MinuteCount", "Mode", "Notice", "Outcome", "Override", "Owner", "Ownership",
-    "Pause", "PauseRegister", "Permit", "Plan", "Progress", "Reading", "Release", "Resolution", "Sample", "SignalVerdict",
+    "Pause", "PauseRegister", "Permit", "Plan", "Progress", "Reading", "Release", "Resolution", "Sample", "Schema", "SchemaRecord", "SchemaSeen", "SignalVerdict",
     "Stage", "Step", "StepOutcome", "TargetPolicy", "TargetVerdict", "UnitRecord", "UnitRef", "Unknown", "Value", "WorkloadState",
     "from_document", "instant", "iso", "parse_instant", "record", "to_document",
 ]  # fmt: skip

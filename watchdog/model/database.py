@@ -1,0 +1,48 @@
+"""Databases: what code that uses one has to understand, and what each release has run with.
+
+Role: read by `signals.database`, kept by `engine.databases` under ``schema/<unit>/<signal>``, compared by `safety.databases`.
+Guarantees: two looks with the same `digest` saw the same tables, columns, constraints, types, triggers, functions and
+migrations. Not guaranteed: that the same schema holds data of the same meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import field
+
+from watchdog.model.record import Instant, JsonObject, record
+
+
+@record
+class Schema:
+    """One look at a database."""
+
+    digest: str
+    """Of everything that `objects` and `migrations` are taken from, whole."""
+    objects: JsonObject = field(default_factory=dict)
+    """Digest by name (``table public.orders``); the first `Schema` kept of a release may be cut, `digest` never is."""
+    migrations: tuple[str, ...] = ()
+    """The newest applied ones, oldest first: ``flyway: 7 add_total``."""
+    applied: int = 0
+    """How many migrations the histories hold in all."""
+    half_done: str = ""
+    """A migration that runs, or has stopped half-way; empty for none."""
+    unreadable: tuple[str, ...] = ()
+    """Histories that are there and may not be read."""
+
+
+@record
+class SchemaSeen:
+    """A schema that a release has run with. `watched_s` = seconds during which it did so and was healthy."""
+
+    release: str
+    schema: Schema
+    since: Instant
+    until: Instant
+    watched_s: float = 0.0
+
+
+@record
+class SchemaRecord:
+    """What the releases of a unit have run with, oldest first."""
+
+    seen: tuple[SchemaSeen, ...] = ()

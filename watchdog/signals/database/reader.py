@@ -1,0 +1,72 @@
+"""One look at a PostgreSQL database: the schema and the migrations that code has to understand.
+
+Role: the `ports.SchemaSource` of PostgreSQL. Neighbours: `clients.postgres` reads, `catalogue` and `histories` say what. Guarantees:
+read-only; what cannot be read is named in `Schema.unreadable`, never left out in silence; what is kept of a look is bounded,
+its `digest` is of the whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+from watchdog.clients.postgres import Postgres, Row
+from watchdog.model import Schema
+from watchdog.ports import Unavailable
+from watchdog.signals.database.catalogue import FUNCTIONS, HISTORIES, MOST_OBJECTS, TABLES, TYPES
+from watchdog.signals.database.histories import MOST_ROWS, query_of, tool_of
+from watchdog.signals.database.histories import TABLES as HISTORY_TABLES
+
+KEEP_MIGRATIONS = 50
+KEEP_OBJECTS = 1000
+SHORT = 12
+"""Names of migrations and objects that are kept of a look, and digits of an object's digest."""
+
+
+class PostgresSchemas:
+    """The schema of one database. `schemas` empty = all but the server's own."""
+
+    def __init__(self, name: str, database: Postgres, schemas: Sequence[str] = ()) -> None:
+        """Ask `database`; `name` is the signal's."""
+        self.name = name
+        self._database = database
+        self._schemas = list(schemas)
+
+    async def read(self) -> Schema:
+        """See `ports.SchemaSource`. Raises Unavailable."""
+        told = (self._schemas,)
+        found = await self._database.rows(
+            (HISTORIES, (self._schemas, list(HISTORY_TABLES))), (TABLES, told), (TYPES, told), (FUNCTIONS, told)
+        )
+        objects = [(str(row["name"]), str(row["text"] or "")) for rows in found[1:] for row in rows]
+        if any(len(rows) > MOST_OBJECTS for rows in found[1:]):
+            raise Unavailable(f"more than {MOST_OBJECTS} tables, types or functions: `schemas` names those that matter")
+        tools = [(row, tool) for row in found[0] if (tool := tool_of(row)) is not None]
+        readable = [(row["schema"], tool) for row, tool in tools if row["readable"]]
+        histories = await self._database.rows(*((query_of(tool, schema), ()) for schema, tool in readable))
+        if any(len(rows) > MOST_ROWS for rows in histories):
+            raise Unavailable(f"a migration history has more than {MOST_ROWS} rows")
+        named = [(tool.name, rows) for (_, tool), rows in zip(readable, histories, strict=True)]
+        unreadable = tuple(f"{row['schema']}.{row['name']}" for row, _ in tools if not row["readable"])
+        return _schema(objects, named, unreadable)
+
+    async def close(self) -> None:
+        """Nothing stays open between two looks."""
+
+
+def _schema(
+    objects: Sequence[tuple[str, str]], histories: Iterable[tuple[str, Sequence[Row]]], unreadable: tuple[str, ...]
+) -> Schema:
+    applied = [(f"{tool}: {row['name']}", bool(row["half"])) for tool, rows in histories for row in rows]
+    done = [name for name, half in applied if not half]
+    whole = hashlib.sha256()
+    for part in (*(f"{name}\n{text}" for name, text in objects), *done):
+        whole.update(part.encode() + b"\0")
+    return Schema(
+        digest=whole.hexdigest(),
+        objects={name: hashlib.sha256(text.encode()).hexdigest()[:SHORT] for name, text in objects[:KEEP_OBJECTS]},
+        migrations=tuple(done[-KEEP_MIGRATIONS:]),
+        applied=len(done),
+        half_done=next((name for name, half in applied if half), ""),
+        unreadable=unreadable,
+    )
