@@ -71,6 +71,10 @@ DEFAULTS = {
     "PrometheusSourceSection.verify": True,
     "PrometheusSection.min_events": 20,
     "PrometheusSection.pod_label": "pod",
+    "DatabaseSection.schemas": [],
+    "PostgresSection.port": 5432,
+    "PostgresSection.tls": "prefer",
+    "PostgresSection.timeout": "5s",
     "HttpSection.method": "GET",
     "HttpSection.connection": "fresh",
     "HttpSection.verify": True,
@@ -149,7 +153,7 @@ def test_every_key_that_may_be_none_says_what_none_means():
     sections_and_mappings = {
         "Settings.state", "Settings.api", "Settings.log", "Settings.defaults", "Settings.groups",
         "ApiSection.metrics", "DefaultsSection.ask", "DefaultsSection.budget", "CommandSection.environment",
-        "PrometheusSection.labels", "PrometheusSourceSection.headers", "Settings.prometheus", "Settings.azure", "WebhookSection.headers",
+        "PrometheusSection.labels", "PrometheusSourceSection.headers", "Settings.prometheus", "Settings.postgres", "Settings.azure", "WebhookSection.headers",
             "TargetSection.features", "TargetSection.links", "HttpSection.expect", "HttpSection.headers",
     }  # fmt: skip
     assert set(silent) == sections_and_mappings

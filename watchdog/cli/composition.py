@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from watchdog.cli.channels import Channels
+from watchdog.cli.databases import postgres_of
 from watchdog.cli.judging import rules_of
 from watchdog.clients.http import HttpClient
 from watchdog.clients.post import Poster
@@ -39,6 +40,7 @@ from watchdog.settings.azure_access import ContainerApp
 from watchdog.settings.loader import Loaded, hash_of, load
 from watchdog.settings.prometheus_access import PrometheusServer
 from watchdog.settings.secret import Secret
+from watchdog.signals.database import DatabaseSignal, PostgresSchemas
 from watchdog.signals.http import Connection, HttpCheck, HttpSignal, Pods
 from watchdog.stores import FileLease, MemoryStore, SqliteStore, lock_path
 
@@ -130,6 +132,10 @@ class Builder:
             platform=platform,
             track_every_s=target.platform.every_s if target.platform else 5.0,
             evidence=() if platform is None else (platform,),
+            databases=tuple(
+                PostgresSchemas(database.signal, postgres_of(database), database.schemas)
+                for database in target.databases
+            ),
             links=tuple(f"{name}: {url}" for name, url in target.links.items()),
             channels=target.channels,
             write_s=_write_s(target.platform),
@@ -145,6 +151,8 @@ class Builder:
             return signal_of(entry, entry.prometheus, self._clients.prometheus, self._clients.clock)
         if entry.app_insights is not None:
             return self._azure().signal_of(entry, entry.app_insights)
+        if entry.database is not None:
+            return DatabaseSignal(entry.name, postgres_of(entry.database), self._clients.clock)
         from watchdog.signals.workload import WorkloadSignal, WorkloadTolerances  # noqa: PLC0415 - beside its configuration
 
         # It asks nobody itself: what it may know is as fresh as the reads of the workload.

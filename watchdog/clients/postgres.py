@@ -1,7 +1,7 @@
 """PostgreSQL: one read-only look with limits on everything, over a connection of its own.
 
 Role: the one place that imports asyncpg, and only when a database is configured (extra ``postgres``). Neighbours:
-`signals.database` asks. Source of the limits: facts/back-ends 12. Guarantees: `rows` reads in one READ ONLY transaction, so
+`signals.database` asks. Source of the limits: facts/back-ends 12. Guarantees: `look` reads in one READ ONLY transaction, so
 that several queries see the same moment and nothing is written; a statement ends after 3 s and waits at most 500 ms for a
 lock; the whole look ends within its time. Works behind a pooler in transaction mode: limits are set in the transaction, and no
 statement is prepared by name. What failed raises `DatabaseFault`: whether it speaks of the database, and in words without
@@ -11,8 +11,9 @@ password or query.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import field
 from typing import Any
 
@@ -29,6 +30,9 @@ REFUSES_US = ("28", "3D", "42", "0A")
 
 Row = Any
 """One row: values by column name."""
+
+Ask = Callable[..., Awaitable[list[Row]]]
+"""One query: its text and its arguments."""
 
 
 @record
@@ -61,15 +65,21 @@ class Postgres:
         """Nothing is imported or opened yet."""
         self.access = access
 
-    async def rows(self, *queries: tuple[str, Sequence[Any]]) -> list[list[Row]]:
-        """The rows of each query (text and arguments), all of the same moment. Raises DatabaseFault."""
+    @contextlib.asynccontextmanager
+    async def look(self) -> AsyncIterator[Ask]:
+        """Ask query after query, all of the same moment. Raises DatabaseFault, also out of the questions."""
         try:
-            async with asyncio.timeout(self.access.timeout_s):
-                return await self._look(queries)
+            async with asyncio.timeout(self.access.timeout_s), self._transaction() as connection:
+
+                async def ask(text: str, *values: Any) -> list[Row]:
+                    return list(await connection.fetch(text, *values))
+
+                yield ask
         except TimeoutError as error:
             raise DatabaseFault(f"no answer within {self.access.timeout_s:g} s", theirs=True) from error
 
-    async def _look(self, queries: Sequence[tuple[str, Sequence[Any]]]) -> list[list[Row]]:
+    @contextlib.asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Any]:
         try:
             import asyncpg  # noqa: PLC0415 - an extra, and 40 ms of start that others need not pay for
         except ImportError as error:
@@ -91,7 +101,7 @@ class Postgres:
                 async with connection.transaction(isolation="repeatable_read", readonly=True):
                     for limit in LIMITS:
                         await connection.execute(limit)
-                    return [list(await connection.fetch(text, *values)) for text, values in queries]
+                    yield connection
             finally:
                 connection.terminate()  # a polite end could wait for a server that hangs
         except TimeoutError:

@@ -18,6 +18,7 @@ from watchdog.model import Budget, DataSafety, Instant, Mode, Pause, TargetPolic
 from watchdog.safety.recurring import Window
 from watchdog.settings import azure_access
 from watchdog.settings.azure_access import AppInsightsQuestion, ContainerApp
+from watchdog.settings.database_access import ConfiguredDatabase, database_of, databases_of
 from watchdog.settings.defaults import BudgetSection, TargetBudgetSection, TargetKnobs
 from watchdog.settings.http_check import Connection, HttpSection, Redirects
 from watchdog.settings.platforms import KubernetesSection
@@ -29,7 +30,7 @@ from watchdog.settings.signals import DEFAULT_EVERY, DEFAULT_TIMEOUT, SignalSect
 from watchdog.settings.targets import TargetSection
 
 PLATFORMS = ("kubernetes", "helm", "container_app", "command")
-SIGNAL_KINDS = ("http", "workload", "prometheus", "app_insights")
+SIGNAL_KINDS = ("http", "workload", "prometheus", "app_insights", "database")
 _STRICTNESS = tuple(Mode)
 _KINDS = {"deployment": "Deployment", "statefulset": "StatefulSet", "daemonset": "DaemonSet"}
 FEWEST_EVENTS = 20
@@ -115,7 +116,7 @@ class Request:
 
 @record
 class ConfiguredSignal:
-    """One signal. `kind` is ``http``, ``workload``, ``prometheus`` or ``app_insights``; what it asks is there."""
+    """One signal. `kind` is ``http``, ``workload``, ``prometheus``, ``app_insights`` or ``database``; what it asks is there."""
 
     name: str
     kind: str
@@ -129,6 +130,7 @@ class ConfiguredSignal:
     http: Request | None = None
     prometheus: PrometheusQuestion | None = None
     app_insights: AppInsightsQuestion | None = None
+    database: ConfiguredDatabase | None = None
 
 
 @record
@@ -185,6 +187,8 @@ class ConfiguredTarget:
     signals: tuple[ConfiguredSignal, ...]
     weights: Weights
     channels: tuple[str, ...]
+    databases: tuple[ConfiguredDatabase, ...]
+    """What its code has to understand: of a target with a platform only, and not among `signals`."""
     links: Mapping[str, str]
     features: Mapping[str, str]
     digest: str
@@ -273,10 +277,14 @@ def _configured(settings: Settings, name: str) -> ConfiguredTarget:
     target = settings.targets[name]
     policy = policy_of(settings, name)
     weights = weights_of(settings, name)
-    signals = tuple(signal_of(settings, key, signal, weights.rates) for key, signal in target.signals.items())
+    databases = () if policy.watch_only else databases_of(settings, target)
+    aside = {database.signal for database in databases}
+    signals = tuple(
+        signal_of(settings, key, signal, weights.rates) for key, signal in target.signals.items() if key not in aside
+    )
     platform = _platform_of(settings, target)
     channels = tuple(settings.notify) if target.notify is None else target.notify
-    everything = [policy, weights, *signals, *([platform] if platform else [])]
+    everything = [policy, weights, *signals, *databases, *([platform] if platform else [])]
     rest = [channels, target.links, target.features]
     text = json.dumps([[to_document(entry) for entry in everything], rest], sort_keys=True, default=list)
     return ConfiguredTarget(
@@ -286,6 +294,7 @@ def _configured(settings: Settings, name: str) -> ConfiguredTarget:
         signals=signals,
         weights=weights,
         channels=channels,
+        databases=databases,
         links=target.links,
         features=target.features,
         digest=hashlib.sha256(text.encode()).hexdigest(),
@@ -321,28 +330,30 @@ def weighed_of(signal: SignalSection, rates: Weighed) -> Weighed:
 def signal_of(settings: Settings, name: str, signal: SignalSection, rates: Weighed) -> ConfiguredSignal:
     """The record of one signal; without a rule its counts are weighed with these rates of its target.
 
-    Raises ValueError for a Prometheus source that is not configured.
+    Raises ValueError for a source that is not configured.
     """
     http, every = signal.http, every_of(settings, signal)
     question = question_of(settings, signal.prometheus) if signal.prometheus else None
+    database = database_of(settings, name, signal.database) if signal.database else None
     telemetry = azure_access.asked_of(settings, signal.app_insights) if signal.app_insights else None
     slow = (question is not None and not question.counts_requests) or (
         telemetry is not None and telemetry.slow_s is not None
     )
     usual = (question is not None or telemetry is not None) and not slow
     users = usual if signal.counts_users is None else signal.counts_users
-    counts = http is not None or question is not None or telemetry is not None
+    counts = any(asked is not None for asked in (http, question, telemetry, database))
     return ConfiguredSignal(
         name=name,
         kind=kind_of_signal(signal),
         every_s=every,
-        timeout_s=_bound(signal, question, every),
+        timeout_s=_bound(signal, question, database, every),
         rule=weighed_of(signal, rates) if signal.rule is None and counts else rule_of(signal.rule, every),
         counts_users=users,
         evidence="slow" if slow else "err" if users else "probe",
         http=_request_of(http, timeout_of(http, every)) if http else None,
         prometheus=question,
         app_insights=telemetry,
+        database=database,
     )
 
 
@@ -360,10 +371,14 @@ def kind_of_signal(signal: SignalSection) -> str:
     return next(kind for kind in SIGNAL_KINDS if getattr(signal, kind) is not None)
 
 
-def _bound(signal: SignalSection, question: PrometheusQuestion | None, every: float) -> float:
+def _bound(
+    signal: SignalSection, question: PrometheusQuestion | None, database: ConfiguredDatabase | None, every: float
+) -> float:
     if signal.http is not None:
         return timeout_of(signal.http, every)
-    return question.server.timeout_s + 1.0 if question else every
+    if question is not None:
+        return question.server.timeout_s + 1.0
+    return database.timeout_s + 1.0 if database is not None else every
 
 
 def timeout_of(http: HttpSection, every: float) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from watchdog.model import Mode, TargetPolicy
-from watchdog.settings import azure_access, prometheus_check
+from watchdog.settings import azure_access, database_access, prometheus_check
 from watchdog.settings.access import (
     PLATFORMS,
     SIGNAL_KINDS,
@@ -60,6 +60,7 @@ def contradictions(settings: Settings) -> Iterator[Finding]:
     yield from _channels(settings)
     yield from prometheus_check.servers(settings)
     yield from azure_access.logins(settings)
+    yield from database_access.sources(settings)
     yield from _knobs(settings, ("defaults",))
     workloads: dict[tuple[str, ...], str] = {}
     for name, target in settings.targets.items():
@@ -67,6 +68,8 @@ def contradictions(settings: Settings) -> Iterator[Finding]:
         yield from _platform(settings, target, trail)
         yield from _same_workload(target, name, workloads)
         yield from _knobs(settings, trail, name)
+        acts = any(getattr(target, platform) is not None for platform in PLATFORMS)
+        yield from database_access.on_target(target, trail, acts=acts)
         for key, signal in target.signals.items():
             yield from _signal(settings, target, (*trail, "signals", key), signal)
 
@@ -253,6 +256,8 @@ def _question(settings: Settings, trail: Trail, signal: SignalSection) -> Iterat
         yield from prometheus_check.question(settings, (*trail, "prometheus"), signal.prometheus)
     if signal.app_insights is not None:
         yield from azure_access.question(settings, (*trail, "app_insights"), signal.app_insights)
+    if signal.database is not None:
+        yield from database_access.question(settings, (*trail, "database"), signal.database)
 
 
 def _needs_a_platform(target: TargetSection, trail: Trail, signal: SignalSection) -> Iterator[Finding]:
@@ -388,7 +393,7 @@ def _doubts_of_target(settings: Settings, name: str, target: TargetSection) -> I
             yield Finding(trail=(*trail, "mode"), message="has no platform: it is watched only and never rolled back")
     elif mode_of(settings, name) is Mode.ENFORCE and target.data is None:
         message = "`data` is not said: the target stays at `ask` under `enforce`"
-        yield Finding(trail=trail, message=message, hint="write data: none or data: compatible")
+        yield Finding(trail=trail, message=message, hint="write data: none, compatible or check")
     for other in target.control:
         if policy.group and other in settings.groups[policy.group].order:
             message = (

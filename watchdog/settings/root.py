@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from watchdog.model import Mode
 from watchdog.settings.azure import AzureSection
+from watchdog.settings.database import PostgresSection
 from watchdog.settings.defaults import DefaultsSection
 from watchdog.settings.faces import ApiSection, LogSection
 from watchdog.settings.groups import GroupSection
@@ -83,6 +84,9 @@ class Settings(Section):
     )
     prometheus: dict[Name, PrometheusSourceSection] = Field(
         default_factory=dict, description="Prometheus servers by name, for signals of the kind `prometheus`."
+    )
+    postgres: dict[Name, PostgresSection] = Field(
+        default_factory=dict, description="PostgreSQL databases by name, for signals of the kind `database`."
     )
     azure: dict[Name, AzureSection] = Field(
         default_factory=dict, description="Log-ins to Azure by name, for signals of the kind `app_insights`."

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from watchdog.settings.azure import AppInsightsSection
+from watchdog.settings.database import DatabaseSection
 from watchdog.settings.http_check import HttpSection
 from watchdog.settings.prometheus import PrometheusSection
 from watchdog.settings.rules import Rule
@@ -41,7 +42,11 @@ class SignalSection(Section):
     app_insights: AppInsightsSection | None = Field(
         default=None, description="Requests as Application Insights has them. None = another kind of signal."
     )
-    database: Later = later("database signals")
+    database: DatabaseSection | None = Field(
+        default=None,
+        description="A database: on a target without platform whether it answers, on others what the code has to understand "
+        "of it (`data: check`). None = another kind of signal.",
+    )
     scrape: Later = later("signals scraped from a metrics page")
     alerts: Later = later("Alertmanager alerts as signals")
 

@@ -22,8 +22,6 @@ def _one_or_many(value: Any) -> Any:
 def _said(value: DataSafety) -> DataSafety:
     if value is DataSafety.NOT_SAID:
         raise refused("leave the key out to say nothing", "none, compatible and check are answers")
-    if value is DataSafety.CHECK:
-        raise refused("not in this version: `check` needs a database signal", "none and compatible are there")
     return value
 
 
@@ -59,10 +57,10 @@ class TargetSection(TargetKnobs):
         description="observe, ask or enforce. None = the group's and the global mode; the strictest of the three counts.",
     )
     signals: dict[Name, SignalSection] = Field(description="Sources of evidence by name; at least one.", min_length=1)
-    data: Annotated[DataSafety | None, WithJsonSchema({"enum": ["none", "compatible"]})] = Field(
+    data: Annotated[DataSafety | None, WithJsonSchema({"enum": ["none", "compatible", "check"]})] = Field(
         default=None,
         description="May the code go back without the data? none = it has no data of its own, compatible = every release "
-        "reads what the next one wrote. None = not said: the target stays at `ask` under `enforce`.",
+        "reads what the next one wrote, check = its database signal decides at the time. None = not said: the target stays at `ask` under `enforce`.",
     )
     features: dict[Route, Text] = Field(
         default_factory=dict, description="What users call the paths of this target, for notices and reports."

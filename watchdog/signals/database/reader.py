@@ -34,21 +34,19 @@ class PostgresSchemas:
 
     async def read(self) -> Schema:
         """See `ports.SchemaSource`. Raises Unavailable."""
-        told = (self._schemas,)
-        found = await self._database.rows(
-            (HISTORIES, (self._schemas, list(HISTORY_TABLES))), (TABLES, told), (TYPES, told), (FUNCTIONS, told)
-        )
-        objects = [(str(row["name"]), str(row["text"] or "")) for rows in found[1:] for row in rows]
-        if any(len(rows) > MOST_OBJECTS for rows in found[1:]):
+        async with self._database.look() as ask:
+            objects = [await ask(query, self._schemas) for query in (TABLES, TYPES, FUNCTIONS)]
+            there = await ask(HISTORIES, self._schemas, list(HISTORY_TABLES))
+            tools = [(row, tool) for row in there if (tool := tool_of(row)) is not None]
+            readable = [(row["schema"], tool) for row, tool in tools if row["readable"]]
+            histories = [(tool.name, await ask(query_of(tool, schema))) for schema, tool in readable]
+        if any(len(rows) > MOST_OBJECTS for rows in objects):
             raise Unavailable(f"more than {MOST_OBJECTS} tables, types or functions: `schemas` names those that matter")
-        tools = [(row, tool) for row in found[0] if (tool := tool_of(row)) is not None]
-        readable = [(row["schema"], tool) for row, tool in tools if row["readable"]]
-        histories = await self._database.rows(*((query_of(tool, schema), ()) for schema, tool in readable))
-        if any(len(rows) > MOST_ROWS for rows in histories):
+        if any(len(rows) > MOST_ROWS for _, rows in histories):
             raise Unavailable(f"a migration history has more than {MOST_ROWS} rows")
-        named = [(tool.name, rows) for (_, tool), rows in zip(readable, histories, strict=True)]
         unreadable = tuple(f"{row['schema']}.{row['name']}" for row, _ in tools if not row["readable"])
-        return _schema(objects, named, unreadable)
+        named = [(str(row["name"]), str(row["text"] or "")) for rows in objects for row in rows]
+        return _schema(named, histories, unreadable)
 
     async def close(self) -> None:
         """Nothing stays open between two looks."""

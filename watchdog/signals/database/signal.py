@@ -35,7 +35,8 @@ class DatabaseSignal:
         del context
         start, began = self._clock.now(), self._clock.monotonic()
         try:
-            await self._database.rows(("SELECT 1", ()))
+            async with self._database.look() as ask:
+                await ask("SELECT 1")
         except DatabaseFault as fault:
             reading: Reading = Counts(good=0, bad=1) if fault.theirs else Unknown(reason=str(fault))
             return [self._sample(start, reading, str(fault))]
