@@ -29,7 +29,7 @@ from watchdog.model import (
     instant,
     to_document,
 )
-from watchdog.ports import HazardReader, Lease, LeaseState, Store, Stored
+from watchdog.ports import HazardReader, Lease, LeaseState, SchemaSource, Store, Stored
 from watchdog.safety.permits import PermitOffice
 from watchdog.safety.recurring import Window
 from watchdog.stores.memory import MemoryStore
@@ -205,6 +205,7 @@ class Target:
     signals: list[FakeSignal] = field(default_factory=list)
     rules: tuple[Rule, ...] = ()
     hazards: tuple[HazardReader, ...] = ()
+    databases: tuple[SchemaSource, ...] = ()
     every_s: float = 1.0
     timeout_s: float = 1.0
     write_s: float = 10.0
@@ -286,6 +287,7 @@ class House:
             track_every_s=target.track_s,
             evidence=() if platform is None else (platform,),
             hazards=target.hazards,
+            databases=target.databases,
             write_s=target.write_s,
             config=repr(target.policy),
         )
@@ -313,7 +315,7 @@ class House:
 
     async def reopen(self) -> None:
         """The store as the next process finds it: the same documents, and no longer empty."""
-        kinds = ("unit", "incident", "pause", "outbox")
+        kinds = ("unit", "incident", "pause", "outbox", "schema")
         documents = {entry.key: entry.document for kind in kinds for entry in await self.inner.list(kind)}
         self.inner = self.store.inner = MemoryStore(documents)
 

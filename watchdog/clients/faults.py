@@ -69,6 +69,8 @@ def fault_of(error: BaseException) -> Fault:
     """Classify what an exchange raised. Anything not known is broken: the target answered, and not with HTTP."""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return _name_fault(error.os_error)
+    if isinstance(error, socket.gaierror):
+        return _name_fault(error)
     if isinstance(error, (aiohttp.ClientSSLError, ssl.SSLError)):
         return Fault(kind=Kind.TLS, words=_tls_words(error))
     for raised, kind, words in _BY_CLASS:

@@ -128,6 +128,8 @@ def _tls(access: PostgresAccess) -> Any:
 def _fault(error: BaseException) -> DatabaseFault:
     state = getattr(error, "sqlstate", None)
     if state is None:
+        if isinstance(error, ConnectionError) and "SSL" in str(error):
+            return DatabaseFault("the server has no TLS", theirs=False)
         if isinstance(error, ssl.SSLError | OSError):
             fault = fault_of(_first(error))
             return DatabaseFault(fault.words, theirs=fault.kind not in (Kind.OURS, Kind.TLS))
