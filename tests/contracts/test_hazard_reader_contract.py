@@ -1,15 +1,22 @@
-"""What every reader of hazard facts must do, and what the gate makes of it. This version has readers by hand only."""
+"""What every reader of hazard facts must do, and what the gate makes of it."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 import pytest
+import pytest_asyncio
 
 from tests.engine.house import House
-from watchdog.model import Effect, Incident, Release, UnitRef
+from watchdog.engine.board import Board, Watch
+from watchdog.engine.databases import SchemaKeeper
+from watchdog.model import Effect, Incident, Release, TargetPolicy, UnitRef
 from watchdog.ports import HazardFact, HazardReader, Unavailable
 from watchdog.safety.hazards import hazard_named
+from watchdog.stores.memory import MemoryStore
+from watchdog.testing.clock import WorldClock
+from watchdog.testing.databases import FakeDatabase
 from watchdog.testing.hazards import FakeHazardReader
 
 pytestmark = pytest.mark.asyncio
@@ -19,9 +26,28 @@ BAD, GOOD = Release(fingerprint="bad"), Release(fingerprint="good")
 EXPIRED = HazardFact(hazard="M", present=True, sentence="the certificate of shop.example ran out")
 
 
-@pytest.fixture(params=["says something", "says nothing"])
-def reader(request: pytest.FixtureRequest) -> FakeHazardReader:
-    return FakeHazardReader("certificates", *([EXPIRED] if request.param == "says something" else []))
+@dataclass
+class World:
+    """A reader, and the outside thing that it asks: the fake reader is both."""
+
+    reader: HazardReader
+    outside: FakeHazardReader | FakeDatabase
+
+
+@pytest_asyncio.fixture(params=["says something", "says nothing", "a database"])
+async def world(request: pytest.FixtureRequest) -> World:
+    if request.param == "a database":
+        clock, database = WorldClock(), FakeDatabase("schema", "orders")
+        board = Board(clock)
+        board.put(Watch(policy=TargetPolicy(target="api"), signals=(), rules=()), "start-up")
+        return World(SchemaKeeper(board, "api", database, MemoryStore(), clock, lambda: False), database)
+    fake = FakeHazardReader("certificates", *([EXPIRED] if request.param == "says something" else []))
+    return World(fake, fake)
+
+
+@pytest.fixture
+def reader(world: World) -> HazardReader:
+    return world.reader
 
 
 async def test_it_has_a_name_and_its_facts_are_hazards_that_the_gate_knows(reader: HazardReader) -> None:
@@ -32,26 +58,29 @@ async def test_it_has_a_name_and_its_facts_are_hazards_that_the_gate_knows(reade
         assert fact.sentence
 
 
-async def test_asking_twice_is_asking_twice(reader: FakeHazardReader) -> None:
-    assert await reader.read(UNIT, BAD, GOOD) == await reader.read(UNIT, BAD, GOOD)
-    assert reader.asked == [("api", "bad", "good")] * 2
+async def test_asking_twice_is_asking_twice(world: World) -> None:
+    assert await world.reader.read(UNIT, BAD, GOOD) == await world.reader.read(UNIT, BAD, GOOD)
+    asked = world.outside.looks if isinstance(world.outside, FakeDatabase) else len(world.outside.asked)
+    assert asked == 2
 
 
-async def test_what_it_cannot_reach_is_unavailable_and_never_an_answer(reader: FakeHazardReader) -> None:
-    reader.unreachable = "connection refused"
+async def test_what_it_cannot_reach_is_unavailable_and_never_an_answer(world: World) -> None:
+    answer = await world.reader.read(UNIT, BAD, GOOD)
+    world.outside.unreachable = "connection refused"
     with pytest.raises(Unavailable, match="connection refused"):
-        await reader.read(UNIT, BAD, GOOD)
-    reader.unreachable = ""
-    assert await reader.read(UNIT, BAD, GOOD) == reader.facts
+        await world.reader.read(UNIT, BAD, GOOD)
+    world.outside.unreachable = ""
+    assert await world.reader.read(UNIT, BAD, GOOD) == answer
 
 
-async def test_a_question_that_hangs_can_be_given_up(reader: FakeHazardReader) -> None:
-    reader.hang = True
+async def test_a_question_that_hangs_can_be_given_up(world: World) -> None:
+    answer = await world.reader.read(UNIT, BAD, GOOD)
+    world.outside.hang = True
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.02):
-            await reader.read(UNIT, BAD, GOOD)
-    reader.hang = False
-    assert await reader.read(UNIT, BAD, GOOD) == reader.facts
+            await world.reader.read(UNIT, BAD, GOOD)
+    world.outside.hang = False
+    assert await world.reader.read(UNIT, BAD, GOOD) == answer
 
 
 # -- what the gate makes of it ---------------------------------------------------------------------------------------

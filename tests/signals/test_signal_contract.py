@@ -7,14 +7,18 @@ from dataclasses import replace
 
 import pytest_asyncio
 
+from tests.components import free_port
 from tests.signals.app_insights.world import World as Telemetry
 from tests.signals.app_insights.world import world as telemetry
 from tests.signals.contract import SignalContract
+from tests.signals.database.real import Server
 from tests.signals.prometheus.world import World, world
 from watchdog.clients.http import HttpClient
 from watchdog.clients.names import Names
+from watchdog.clients.postgres import Postgres
 from watchdog.model import Instance
 from watchdog.ports import PollContext
+from watchdog.signals.database import DatabaseSignal
 from watchdog.signals.http import HttpCheck, HttpSignal, Pods
 from watchdog.testing.clock import WorldClock
 from watchdog.testing.platforms import FakeWorld
@@ -121,6 +125,28 @@ class AppInsightsWorld:
         self.shop.report(minutes=5, code=self.code)
 
 
+class DatabaseSource:
+    """Points the signal at another database by changing what it asks."""
+
+    def __init__(self, server: Server, database: str, silent: int) -> None:
+        self.clock, self.context = WorldClock(), PollContext()
+        self.server, self.database, self.silent = server, database, silent
+        self.signal = DatabaseSignal("up", server.postgres(database), self.clock)
+
+    def make_bad(self) -> None:
+        self._ask(port=free_port())
+
+    def make_unknown(self) -> None:
+        self._ask(password="of somebody else")
+
+    def make_hang(self) -> None:
+        self._ask(port=self.silent)
+
+    def _ask(self, **changes: object) -> None:
+        access = replace(self.server.access(self.database), **changes)
+        self.signal = DatabaseSignal("up", Postgres(access), self.clock)
+
+
 def no_name_server(host, port, family):
     raise socket.gaierror(socket.EAI_AGAIN, "no answer")
 
@@ -136,6 +162,13 @@ class TestPrometheusSignal(SignalContract):
     async def source(self):
         async with world() as shop:
             yield PrometheusWorld(shop)
+
+
+class TestDatabaseSignal(SignalContract):
+    @pytest_asyncio.fixture
+    async def source(self, server, database):
+        with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and says nothing
+            yield DatabaseSource(server, database, silent.getsockname()[1])
 
 
 class TestAppInsightsSignal(SignalContract):

@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 from watchdog.engine.board import Watch, WatchedSignal
 from watchdog.engine.control import looking
 from watchdog.model import Counts, Finding, Owner, Unknown, WorkloadState, record
-from watchdog.ports import Platform, PollContext, Unavailable
+from watchdog.ports import Platform, PollContext, SchemaSource, Unavailable
 
 QUESTION_S = 15.0
 """Deadline of one question to a platform."""
@@ -82,7 +82,8 @@ async def _target(watch: Watch, known_good: Mapping[str, str] | None) -> list[Ex
     lines = [read, *await _permissions(watch.name, watch.platform)]
     if state is not None:
         lines += [await _owner(watch.name, watch.platform), await _history(watch.name, watch.platform)]
-    return [*lines, _good(watch.name, known_good), *await _signals(watch, state)]
+    databases = await asyncio.gather(*(_database(watch.name, source) for source in watch.databases))
+    return [*lines, _good(watch.name, known_good), *await _signals(watch, state), *databases]
 
 
 async def _read(name: str, platform: Platform) -> tuple[WorkloadState | None, Examined]:
@@ -136,6 +137,21 @@ def _good(name: str, known_good: Mapping[str, str] | None) -> Examined:
 async def _signals(watch: Watch, state: WorkloadState | None) -> list[Examined]:
     context = PollContext(state=state, release=state.release.fingerprint if state else "")
     return list(await asyncio.gather(*(_signal(watch.name, entry, context) for entry in watch.signals)))
+
+
+async def _database(name: str, source: SchemaSource) -> Examined:
+    """What the watchdog sees of a database that says whether the code may go back."""
+    question = f"database {source.name}"
+    schema, trouble = await _bounded(source.read())
+    if schema is None:
+        return _line(name, question, False, trouble)
+    if schema.unreadable:
+        words = f"{', '.join(schema.unreadable)} may not be read: grant SELECT to the watchdog's role"
+        return _line(name, question, False, words)
+    newest = f", the newest is {schema.migrations[-1]}" if schema.migrations else ""
+    half = f"; half done: {schema.half_done}" if schema.half_done else ""
+    words = f"{len(schema.objects)} tables, views, types and functions; {schema.applied} migrations{newest}{half}"
+    return _line(name, question, not schema.half_done, words)
 
 
 async def _signal(name: str, watched: WatchedSignal, context: PollContext) -> Examined:

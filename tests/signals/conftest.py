@@ -1,4 +1,4 @@
-"""One server for the room, one database a test."""
+"""One PostgreSQL for the room, one database a test."""
 
 from __future__ import annotations
 
