@@ -410,10 +410,11 @@ class Control(Protocol):
         ...
 
     async def describe(self, target: str) -> JsonObject:
-        """``{"at", "target": row, "unit", "releases": [release], "policy", "road_back"}``.
+        """``{"at", "target": row, "unit", "releases": [release], "policy", "road_back", "databases"}``.
 
         `road_back` is the way back as it stands now: ``{"decision", "plan": {"words", "warnings", "steps": [{"name",
-        "words", "precondition", "request"}]} | null, "sentence"}``.
+        "words", "precondition", "request"}]} | null, "sentence"}``. `databases` is the last look at each: ``{"name",
+        "sentence"}``.
         """
         ...
 

@@ -153,7 +153,9 @@ async def test_the_road_back_is_shown_before_anything_is_wrong() -> None:
         await house.pass_(420)
         database.migrate("invoices")
         house.targets["api"].unit.deploy("next")
-        await house.pass_(10)
+        await house.pass_(62)
         shown = await house.control.describe("api")
         (check,) = [check for check in shown["road_back"]["decision"]["checks"] if check["name"] == "data"]
     assert "1 migration (fake: invoices)" in check["sentence"]
+    newest = "2 tables, views, types and functions; 2 migrations, the newest is fake: invoices"
+    assert shown["databases"] == [{"name": "schema", "sentence": newest}]

@@ -121,7 +121,7 @@ async def test_health_says_live_ready_and_every_loop(world: World) -> None:
 async def test_questions_about_a_target_have_their_parts(world: World) -> None:
     async with world as (control, _, target):
         described = json_of(await control.describe(target))
-        has(described, "at", "target", "unit", "releases", "policy", "road_back")
+        has(described, "at", "target", "unit", "releases", "policy", "road_back", "databases")
         has(described["road_back"], "decision", "plan", "sentence")
         assert described["target"]["name"] == target
         explained = json_of(await control.explain(target))

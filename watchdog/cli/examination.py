@@ -17,6 +17,7 @@ from watchdog.engine.board import Watch, WatchedSignal
 from watchdog.engine.control import looking
 from watchdog.model import Counts, Finding, Owner, Unknown, WorkloadState, record
 from watchdog.ports import Platform, PollContext, SchemaSource, Unavailable
+from watchdog.safety.databases import describe
 
 QUESTION_S = 15.0
 """Deadline of one question to a platform."""
@@ -148,10 +149,7 @@ async def _database(name: str, source: SchemaSource) -> Examined:
     if schema.unreadable:
         words = f"{', '.join(schema.unreadable)} may not be read: grant SELECT to the watchdog's role"
         return _line(name, question, False, words)
-    newest = f", the newest is {schema.migrations[-1]}" if schema.migrations else ""
-    half = f"; half done: {schema.half_done}" if schema.half_done else ""
-    words = f"{len(schema.objects)} tables, views, types and functions; {schema.applied} migrations{newest}{half}"
-    return _line(name, question, not schema.half_done, words)
+    return _line(name, question, not schema.half_done, describe(schema))
 
 
 async def _signal(name: str, watched: WatchedSignal, context: PollContext) -> Examined:

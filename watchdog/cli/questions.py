@@ -78,6 +78,8 @@ def _description(terminal: Terminal, answer: Mapping[str, Any]) -> list[str]:
     ]
     text = [f"{title + ':':<12}{words}" for title, words in facts]
     text += ["", "Signals:", *indented(_signal_table(terminal, row.get("signals", ())) or ["none has spoken yet"])]
+    looks = [f"{plain(look.get('name'))}: {plain(look.get('sentence'))}" for look in answer.get("databases", ())]
+    text += ["", "Databases:", *indented(looks)] if looks else []
     text += ["", "Releases:", *indented(release_table(terminal, answer, _marks(row)) or ["none is known"])]
     text += ["", "Policy:", *indented(_policy(answer.get("policy") or {}))]
     text += ["", f"Road back: {plain(back.get('sentence'))}"]

@@ -117,6 +117,8 @@ class Seen:
     """Record and moment that the minutes were taken of, and the minutes by signal."""
     keepers: tuple[HazardReader, ...] = ()
     """One for each database: it answers whether that is ahead of the good release."""
+    databases: dict[str, str] = field(default_factory=dict)
+    """What the last look at each database found, or why it failed, in words."""
     uncounted: deque[Sample] = field(default_factory=lambda: deque(maxlen=KEEP_SAMPLES))
     """Samples that the ledger's minute counts have not seen yet."""
 

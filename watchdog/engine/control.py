@@ -95,6 +95,7 @@ class DaemonControl:
             "releases": [self._release(entry) for entry in reversed(record.releases)] if record else [],
             "policy": to_document(seen.watch.policy),
             "links": list(seen.watch.links),
+            "databases": [{"name": name, "sentence": words} for name, words in seen.databases.items()],
             "road_back": {"decision": _document(decision), "plan": _plan(plan), "sentence": sentence},
         }
 

@@ -44,9 +44,6 @@ class SchemaKeeper:
     ) -> None:
         """Look at `source` for `target`; while `standby()` another daemon keeps the record."""
         self.name = source.name
-        self.trouble = "not looked at yet"
-        """Why the last look failed; empty when it did not."""
-        self.last: Schema | None = None
         self._board, self._target, self._source = board, target, source
         self._clock, self._standby = clock, standby
         self._documents = Documents(store, SchemaRecord)
@@ -62,19 +59,21 @@ class SchemaKeeper:
 
     async def look(self) -> None:
         """One look, kept for the release that runs."""
+        seen = self._board.seen.get(self._target)
+        if seen is None:
+            return
         try:
             schema = await self._read()
         except Unavailable as error:
-            if not self.trouble:
+            if str(error) != seen.databases.get(self.name):
                 log.warning("the database cannot be read", action="no_schema", target=self._target, reason=str(error))
-            self.trouble, self._before = str(error), None
+            seen.databases[self.name], self._before = str(error), None
             return
-        self.trouble, self.last = "", schema
-        seen = self._board.seen.get(self._target)
-        if seen is None or seen.state is None or self._standby():
+        seen.databases[self.name] = databases.describe(schema)
+        if seen.state is None or self._standby():
             self._before = None
-            return
-        await self._keep(seen, seen.state, schema)
+        else:
+            await self._keep(seen, seen.state, schema)
 
     async def read(self, unit: UnitRef, blamed: Release, good: Release) -> Sequence[HazardFact]:
         """See `ports.HazardReader`."""

@@ -53,13 +53,27 @@ def ahead(record: SchemaRecord | None, good: Release, now: Schema, need_s: float
     return True, f"since {good.label}: {changes(max(proven, key=lambda one: one.until).schema, now)}"
 
 
+def describe(schema: Schema) -> str:
+    """One look in a line: ``12 tables, views, types and functions; 3 migrations, the newest is alembic: 1a2b``."""
+    newest = f", the newest is {schema.migrations[-1]}" if schema.migrations else ""
+    half = f"; half done: {schema.half_done}" if schema.half_done else ""
+    shut = f"; may not be read: {', '.join(schema.unreadable)}" if schema.unreadable else ""
+    return (
+        f"{len(schema.objects)} tables, views, types and functions; {_migrations(schema.applied)}{newest}{half}{shut}"
+    )
+
+
+def _migrations(count: int) -> str:
+    return f"{count} {'migration' if count == 1 else 'migrations'}"
+
+
 def changes(before: Schema, after: Schema) -> str:
     """What changed, in words: ``2 migrations (flyway: 7 add_total, ...); changed: table public.orders``."""
     parts = []
     new = [name for name in after.migrations if name not in before.migrations]
     count = max(len(new), after.applied - before.applied)
     if new:
-        parts.append(f"{count} {'migration' if count == 1 else 'migrations'} ({_some(new, count)})")
+        parts.append(f"{_migrations(count)} ({_some(new, count)})")
     gone = [name for name in before.migrations if name not in after.migrations and after.applied < before.applied]
     if gone:
         parts.append(f"migrations taken back: {_some(gone, len(gone))}")

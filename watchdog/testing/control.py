@@ -116,6 +116,12 @@ class FakeControl:
                 "plan": self._plan(),
                 "sentence": "revision 6 would come back by one patch",
             },
+            "databases": [
+                {
+                    "name": "schema",
+                    "sentence": "9 tables, views, types and functions; 3 migrations, the newest is ef: Totals",
+                }
+            ],
         }
 
     async def explain(self, target: str) -> JsonObject:
