@@ -1,7 +1,7 @@
 """`data: check`: the database decides at the time whether the code may go back.
 
-Mutations tried, each fails here: a look that counts before its release is complete; `ahead` that takes any schema of the good
-release; `SchemaKeeper.read` that answers from the last look; healthy time counted while the target fails.
+Mutations tried, each fails here: `ahead` that takes any schema of the good release; `SchemaKeeper.read` that answers from the
+last look; time counted while the target fails, or over a change of the schema.
 """
 
 from __future__ import annotations
@@ -145,6 +145,18 @@ async def test_time_while_the_target_fails_proves_nothing() -> None:
         )
     assert fact.present is None
     assert database.looks >= 7
+
+
+async def test_a_schema_that_comes_and_goes_proves_nothing() -> None:
+    house, database = await checked()
+    async with house.running() as daemon:
+        for _ in range(14):
+            database.migrations = ["orders"] if len(database.migrations) > 1 else ["orders", "swapped"]
+            await house.pass_(60)
+        seen = daemon.board.seen["api"]
+        (fact,) = await seen.keepers[0].read(house.targets["api"].unit.ref, seen.state.release, seen.state.release)
+    assert fact.present is None
+    assert "for 0 s only" in fact.sentence
 
 
 async def test_the_road_back_is_shown_before_anything_is_wrong() -> None:

@@ -98,12 +98,10 @@ class SchemaKeeper:
         release, now = state.release.fingerprint, self._clock.monotonic()
         healthy = state.complete and seen.verdict is not None and seen.verdict.health is Health.HEALTHY
         before, self._before = self._before, (release, schema.digest, now) if healthy else None
-        if not state.complete:
-            return  # old and new run beside each other
         same = before is not None and before[:2] == (release, schema.digest)
-        watched = (
-            min(now - before[2], 2 * LOOK_S) if same and healthy and before else 0.0
-        )  # no time that was slept through
+        watched = 0.0
+        if before is not None and same and healthy:
+            watched = min(now - before[2], 2 * LOOK_S)  # not what we slept through
         at = self._clock.now()
         try:
             await self._documents.change(
