@@ -123,7 +123,7 @@ class Builder:
     def _watch(self, target: access.ConfiguredTarget, platform: TellingPlatform | None) -> Watch:
         signals = tuple(
             WatchedSignal(signal, entry.every_s, getattr(signal, "deadline_s", entry.timeout_s))
-            for entry, signal in ((entry, self._signal(entry, target)) for entry in target.signals)
+            for entry, signal in ((entry, self.signal(entry, target)) for entry in target.signals)
         )
         return Watch(
             policy=target.policy,
@@ -142,7 +142,8 @@ class Builder:
             config=target.digest,
         )
 
-    def _signal(self, entry: access.ConfiguredSignal, target: access.ConfiguredTarget) -> Signal:
+    def signal(self, entry: access.ConfiguredSignal, target: access.ConfiguredTarget) -> Signal:
+        """One signal of a target."""
         if entry.http is not None:
             return HttpSignal(entry.name, _check(entry), self._clients.http, self._clients.clock)
         if entry.prometheus is not None:

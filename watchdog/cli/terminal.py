@@ -60,6 +60,11 @@ class Terminal:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise click.exceptions.Exit(_PIPE_CLOSED) from None
 
+    def progress(self, text: str) -> None:
+        """How far long work has come, on one line that the next one takes; nothing where nobody watches. Empty = done."""
+        if self.interactive:
+            click.echo(f"\r\033[K{plain(text)}", nl=False, err=True)
+
     def use_utc(self) -> None:
         """Show and read times in UTC from now on."""
         self.zone = UTC
