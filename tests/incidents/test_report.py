@@ -282,7 +282,11 @@ def test_no_secret_stands_in_either_form():
 async def test_both_forms_are_written_beside_the_evidence():
     files = MemoryFiles(WorldClock())
     written = await write_report(recovered(), files=files, clock=WorldClock(), redactor=Redactor(), samples=samples())
-    assert [file.path for file in written.files] == [f"books-api-12ab/report.{form}" for form in ("json", "md", "html")]
+    names = [file.path for file in written.files]
+    assert names == [
+        *(f"books-api-12ab/report.{form}" for form in ("json", "md", "html")),
+        "books-api-12ab/manifest.json",
+    ]
     assert json.loads(files.contents["books-api-12ab/report.json"])["id"] == "books-api-12ab"
     assert files.contents["books-api-12ab/report.md"].startswith(b"# Rolled back")
     assert (written.text, written.why) == ("", "")

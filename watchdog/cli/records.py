@@ -14,6 +14,7 @@ import click
 
 from watchdog.cli import decisions
 from watchdog.cli.client import place
+from watchdog.cli.exits import Exit
 from watchdog.cli.options import asks_daemon, by, daemon, shows
 from watchdog.cli.output import indented, show
 from watchdog.cli.reply import order
@@ -26,18 +27,29 @@ _SHORT = 12
 
 
 @click.command()
-@click.argument("incident", required=False)
+@click.argument("words", nargs=-1, metavar="[INCIDENT | verify INCIDENT | pack INCIDENT]")
 @click.option("--target", metavar="TARGET", help="Only this target's.")
 @click.option("--open", "open_only", is_flag=True, help="Only those that are not closed.")
 @shows("name")
 @asks_daemon
-def incidents(*, incident: str | None, target: str | None, open_only: bool, form: str) -> None:
-    """All incidents, newest first; or one with its timeline."""
+def incidents(*, words: tuple[str, ...], target: str | None, open_only: bool, form: str) -> int:
+    """All incidents, newest first; or one with its timeline.
+
+    `verify` compares the files of an incident's bundle with their manifest and with the record; `pack` makes one
+    .tar.gz of it in the present folder. INCIDENT may be a bundle's folder then, also without a daemon.
+    """
     terminal = current()
+    verb, incident = words if len(words) == 2 else ("", *(words or ("",)))[:2]  # noqa: PLR2004 - verb and incident
+    if len(words) > 2 or verb not in ("", "verify", "pack"):  # noqa: PLR2004 - as above
+        raise click.UsageError(f"{' '.join(words)}: an incident, or verify or pack and an incident")
+    if verb:
+        from watchdog.cli import bundles  # noqa: PLC0415 - brings the room of incidents
+
+        return bundles.verify(terminal, incident, form) if verb == "verify" else bundles.pack(terminal, incident, form)
     if incident:
         answer = daemon().get(place("incidents", incident))
         show(terminal, answer, form, lambda: _incident(terminal, answer))
-        return
+        return Exit.OK
     query = {key: value for key, value in (("target", target), ("open", "true" if open_only else None)) if value}
     answer = daemon().get("/incidents" + (f"?{urlencode(query)}" if query else ""))
     rows = answer.get("incidents", ())
@@ -45,6 +57,7 @@ def incidents(*, incident: str | None, target: str | None, open_only: bool, form
         show(terminal, answer, form, lambda: [plain(row.get("id")) for row in rows])
     else:
         show(terminal, answer, form, lambda: _incident_table(terminal, answer) or ["no incidents"])
+    return Exit.OK
 
 
 @click.command()

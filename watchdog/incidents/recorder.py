@@ -15,6 +15,8 @@ import structlog
 
 from watchdog.incidents.capture import Caps, bundle, capture
 from watchdog.incidents.html import render_html
+from watchdog.incidents.manifest import NAME as MANIFEST
+from watchdog.incidents.manifest import manifest_of
 from watchdog.incidents.markdown import render
 from watchdog.incidents.paths import folder
 from watchdog.incidents.report import report_json
@@ -78,7 +80,7 @@ class IncidentRecorder:
         )
 
     async def report(self, incident: Incident, samples: Sequence[Sample]) -> None:
-        """Write report.json, report.md and report.html, or print the report."""
+        """Write report.json, report.md, report.html and the manifest, or print the report."""
         written = await write_report(
             incident,
             files=self._files,
@@ -133,6 +135,9 @@ async def write_report(
         async with asyncio.timeout(WRITE_S):
             for name, content in contents.items():
                 done.append(await files.write(f"{bundle(incident)}/{name}", content))
+            evidence = incident.evidence.files if incident.evidence else ()
+            listed = manifest_of(bundle(incident), (*evidence, *done), clock.now())
+            done.append(await files.write(f"{bundle(incident)}/{MANIFEST}", _encoded(listed)))
     except TimeoutError:
         return WrittenReport(files=tuple(done), text=text, why=f"no answer within {WRITE_S:g} s")
     except Unavailable as error:
