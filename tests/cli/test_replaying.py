@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from tests.cli.conftest import Running
+from watchdog.model import Counts, Sample, instant, to_document
 from watchdog.testing.clock import NEW_YEAR
 from watchdog.testing.prometheus import FakePrometheus
 
@@ -133,6 +134,34 @@ def test_what_cannot_be_replayed_says_why(
     result = daemon("replay", *filled, "-c", config(tmp_path / "w.yaml"))
     assert result.exit_code == code
     assert words in result.stderr
+
+
+def test_an_incidents_bundle_is_judged_again(daemon: Running, tmp_path: Path) -> None:
+    bundle = tmp_path / "inc-1"
+    bundle.mkdir()
+    lines = []
+    for place in range(120):
+        at = NEW_YEAR + 5 * place
+        for pod in ("a", "b", "c"):
+            release, bad = ("r1", 0) if place < 40 else ("r2", int(pod != "c"))
+            sample = Sample(
+                signal="health",
+                start=instant(at),
+                end=instant(at + 0.01),
+                reading=Counts(good=1 - bad, bad=bad),
+                release=release,
+                instance=f"{release}-{pod}",
+            )
+            lines.append(json.dumps(to_document(sample)))
+    (bundle / "samples.jsonl").write_text("\n".join(lines))
+    said = daemon.ok("replay", "api", "-c", config(tmp_path / "w.yaml"), "--samples", str(bundle))
+    assert "1 of 1 rollouts would have been blamed" in said
+    assert "health every 5s" in said
+    assert "240 " in said  # 80 polls of three pods
+    (bundle / "samples.jsonl").write_text("{}\n")
+    result = daemon("replay", "api", "-c", config(tmp_path / "w.yaml"), "--samples", str(bundle))
+    assert result.exit_code == 3
+    assert "samples.jsonl:1:" in result.stderr
 
 
 @pytest.mark.asyncio

@@ -1,6 +1,6 @@
 """Samples that were recorded, and those that a source remembers: what `watchdog replay` judges.
 
-Role: from a CSV file, or from sources that know their past, to `model.Sample`. Neighbours: `cli.replaying` judges them. Guarantees: a file
+Role: from a CSV file, from an incident's bundle, or from sources that know their past, to `model.Sample`. Neighbours: `cli.replaying` judges them. Guarantees: a file
 that cannot be understood names its lines; a count is never guessed, and the interval of a row is the rhythm of its signal, so a
 gap stays a gap. Columns: ``time,signal,good,bad`` and, where old and new run side by side, ``release``.
 """
@@ -8,6 +8,7 @@ gap stays a gap. Columns: ``time,signal,good,bad`` and, where old and new run si
 from __future__ import annotations
 
 import csv
+import json
 import statistics
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -16,10 +17,13 @@ from itertools import pairwise
 from pathlib import Path
 
 from watchdog.judgement.replaying import Rollout
-from watchdog.model import Counts, Instant, Sample, instant
+from watchdog.model import Counts, Instant, Sample, from_document, instant
 
 COLUMNS = ("time", "signal", "good", "bad")
 MOST_PROBLEMS = 10
+
+ONE_POLL_S = 5.0
+"""Answers of several instances within less than this, each once, are answers to one poll."""
 
 
 class NoRecording(ValueError):
@@ -45,6 +49,49 @@ def read(path: Path, usual_s: Mapping[str, float]) -> list[Sample]:
     if not found:
         raise NoRecording(f"{path}: there is no row")
     return with_intervals(found, usual_s)
+
+
+def read_bundle(path: Path) -> list[Sample]:
+    """The samples that an incident's bundle holds: `path` is its folder or its ``samples.jsonl``.
+
+    Answers of several instances to one poll become one sample of their release: which instances were ready then is not
+    known any more. Raises NoRecording, OSError.
+    """
+    path = path / "samples.jsonl" if path.is_dir() else path
+    found: list[Sample] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            found.append(from_document(Sample, json.loads(line)))
+        except ValueError as error:
+            raise NoRecording(f"{path}:{number}: {error}") from None
+    if not found:
+        raise NoRecording(f"{path}: there is no sample")
+    return _as_polls(sorted(found, key=lambda sample: sample.end))
+
+
+def _as_polls(samples: Iterable[Sample]) -> list[Sample]:
+    polls: list[Sample] = []
+    asked: dict[tuple[str, str | None], tuple[int, set[str]]] = {}
+    for sample in samples:
+        key, name = (sample.signal, sample.release), sample.instance
+        place, names = asked.get(key, (-1, set()))
+        before = polls[place] if place >= 0 else None
+        together = (
+            before is not None and name is not None and name not in names and sample.end - before.start < ONE_POLL_S
+        )
+        if (
+            before is not None
+            and together
+            and isinstance(sample.reading, Counts)
+            and isinstance(before.reading, Counts)
+        ):
+            counts = Counts(good=before.reading.good + sample.reading.good, bad=before.reading.bad + sample.reading.bad)
+            polls[place] = replace(before, end=sample.end, reading=counts)
+            names.add(name or "")
+            continue
+        asked[key] = (len(polls), {name or ""})
+        polls.append(replace(sample, instance=None))
+    return sorted(polls, key=lambda sample: sample.end)
 
 
 def _samples(rows: csv.DictReader[str], path: Path, problems: list[str]) -> Iterator[Sample]:

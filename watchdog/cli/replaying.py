@@ -56,9 +56,10 @@ class Judged:
 @click.option(
     "--samples",
     "file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=click.Path(path_type=Path, exists=True),
     metavar="FILE",
-    help="A CSV file: time,signal,good,bad[,release]. Without it the sources that remember are asked.",
+    help="A CSV file (time,signal,good,bad[,release]) or the folder of an incident's bundle. Without it the sources that "
+    "remember are asked.",
 )
 @click.option("--from", "begin", metavar="TIME", help="First moment, ISO 8601 with offset.")
 @click.option("--to", "end", metavar="TIME", help="Last moment. Default: now, or the end of the file.")
@@ -183,11 +184,11 @@ def _recorded(
 
 
 def _of_file(file: Path, target: ConfiguredTarget) -> list[Sample]:
-    from watchdog.cli.recordings import NoRecording, read  # noqa: PLC0415 - with the judgement
+    from watchdog.cli.recordings import NoRecording, read, read_bundle  # noqa: PLC0415 - with the judgement
 
     known = {entry.name: entry.every_s for entry in target.signals}
     try:
-        samples = read(file, known)
+        samples = read_bundle(file) if file.is_dir() or file.suffix == ".jsonl" else read(file, known)
     except (NoRecording, OSError, UnicodeDecodeError) as error:
         raise Failed(str(error), Exit.REFUSED) from None
     strange = sorted({sample.signal for sample in samples} - known.keys())
