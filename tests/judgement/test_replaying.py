@@ -13,7 +13,7 @@ from watchdog.engine.board import Board, Watch
 from watchdog.judgement.evidence.knobs import Kind
 from watchdog.judgement.evidence.rule import EvidenceRule
 from watchdog.judgement.ledger import count_minutes
-from watchdog.judgement.replaying import Replayed, Rollout, replay
+from watchdog.judgement.replaying import Recording, Replayed, Rhythm, Rollout, replay
 from watchdog.judgement.threshold import Above
 from watchdog.model import Counts, Grade, Health, Instant, Release, Sample, TargetPolicy, UnitRecord, UnitRef
 from watchdog.testing.clock import NEW_YEAR, WorldClock
@@ -40,7 +40,8 @@ def samples(begin: float, end: float, share: float, release: str | None, seed: i
 
 def judged(recorded: list[Sample], *rollouts: tuple[str, float], rule=EVIDENCE) -> list[Replayed]:
     begun = [Rollout(release=name, began=Instant(NEW_YEAR + at)) for name, at in rollouts]
-    found = replay((rule,), recorded, begun, target="api", tolerate_s=30.0, watch_s=1800.0, step_s=15.0)
+    rhythm = Rhythm(target="api", tolerate_s=30.0, watch_s=1800.0, step_s=15.0)
+    found = replay((rule,), Recording(recorded), begun, rhythm)
     return list(found)
 
 

@@ -261,6 +261,7 @@ async def _asked(target: ConfiguredTarget, loaded: Loaded, begin: float, end: fl
 
 def _judged(target: ConfiguredTarget, file: str, recorded: Recorded) -> Judged:
     from watchdog.cli.judging import rules_of  # noqa: PLC0415 - with the judgement
+    from watchdog.judgement.replaying import Recording, Rhythm  # noqa: PLC0415 - as above
     from watchdog.judgement.replaying import replay as judge_all  # noqa: PLC0415 - as above
 
     there = {sample.signal for sample in recorded.samples}
@@ -271,15 +272,14 @@ def _judged(target: ConfiguredTarget, file: str, recorded: Recorded) -> Judged:
     samples = [sample for sample in recorded.samples if sample.signal in {entry.name for entry in signals}]
     found = []
     progress = current().progress
-    for one in judge_all(
-        rules_of(replace(target, signals=signals)),
-        samples,
-        recorded.rollouts,
+    rhythm = Rhythm(
         target=target.name,
         tolerate_s=target.policy.tolerate_interruption_s,
         watch_s=target.policy.bake_s,
         step_s=min(entry.every_s for entry in signals),
-    ):
+    )
+    rules = rules_of(replace(target, signals=signals))
+    for one in judge_all(rules, Recording(samples), recorded.rollouts, rhythm):
         found.append(one)
         progress(f"{file}: {len(found)} of {len(recorded.rollouts)} rollouts")
     progress("")

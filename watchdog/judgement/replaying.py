@@ -8,7 +8,8 @@ comes. Not guaranteed: what was not recorded - readiness, restarts, pods one by 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -48,41 +49,83 @@ class Replayed:
     """The largest share of what was needed, 0 to 1."""
 
 
-def replay(
-    rules: Sequence[Rule],
-    samples: Sequence[Sample],
-    rollouts: Sequence[Rollout],
-    *,
-    target: str,
-    tolerate_s: float,
-    watch_s: float,
-    step_s: float,
-) -> Iterator[Replayed]:
-    """Judge each rollout, oldest first, for at most `watch_s` or until the next one.
+class Recording:
+    """Samples in the order of their ends, cut out by time."""
 
-    `step_s` = how often the daemon would look where nothing comes. Samples and rollouts in any order.
-    """
-    ordered = sorted(samples, key=lambda sample: sample.end)
+    def __init__(self, samples: Iterable[Sample]) -> None:
+        """Samples in any order."""
+        self.samples = sorted(samples, key=lambda sample: sample.end)
+        self._ends = [sample.end for sample in self.samples]
+
+    @property
+    def last(self) -> Instant:
+        """The end of the last sample; 0 for none."""
+        return self.samples[-1].end if self.samples else Instant(0.0)
+
+    def between(self, after: float, until: float) -> list[Sample]:
+        """Samples that end in (after, until]."""
+        return self.samples[bisect_right(self._ends, after) : bisect_right(self._ends, until)]
+
+
+@record
+class Rhythm:
+    """What else the daemon would know: its target, the tolerated interruption, how long it watches, how often it looks."""
+
+    target: str
+    tolerate_s: float
+    watch_s: float
+    step_s: float
+
+
+def replay(
+    rules: Sequence[Rule], recording: Recording, rollouts: Sequence[Rollout], rhythm: Rhythm
+) -> Iterator[Replayed]:
+    """Judge each rollout, oldest first, for as long as it is watched or until the next one. Rollouts in any order."""
     begun = sorted(rollouts, key=lambda rollout: rollout.began)
-    last = instant(ordered[-1].end) if ordered else Instant(0.0)
-    ends = [*(after.began for _, after in pairwise(begun)), last]
+    ends = [*(after.began for _, after in pairwise(begun)), recording.last]
     spoilt: list[tuple[Instant, Instant]] = []
     for rollout, following in zip(begun, ends, strict=True):
-        until = instant(min(following, rollout.began + watch_s))
-        baseline = _baseline(ordered, rollout.began, spoilt)
-        context = Context(
-            target=target,
-            fresh_from=rollout.began,
-            release=rollout.release,
-            rollout_started=rollout.began,
-            tolerate_interruption_s=tolerate_s,
-            baseline=baseline,
-        )
-        own = [sample for sample in ordered if rollout.began < sample.end <= until]
-        found = _judged(rules, own, context, until, step_s)
+        until = instant(min(following, rollout.began + rhythm.watch_s))
+        own = recording.between(rollout.began, until)
+        baseline = baseline_of(recording, rollout.began, spoilt)
+        found = replay_one(rules, own, baseline, rollout, until, rhythm)
         if found.fired_at is not None:
             spoilt.append((found.first_bad or rollout.began, instant(max(following, found.fired_at + FIRED_FOR_S))))
         yield found
+
+
+def replay_one(
+    rules: Sequence[Rule],
+    samples: Sequence[Sample],
+    baseline: Mapping[str, tuple[tuple[int, int], ...]],
+    rollout: Rollout,
+    until: Instant,
+    rhythm: Rhythm,
+) -> Replayed:
+    """Judge one rollout from its beginning to `until` by its own samples, in the order of their ends."""
+    context = Context(
+        target=rhythm.target,
+        fresh_from=rollout.began,
+        release=rollout.release,
+        rollout_started=rollout.began,
+        tolerate_interruption_s=rhythm.tolerate_s,
+        baseline=baseline,
+    )
+    return _judged(rules, samples, context, until, rhythm.step_s)
+
+
+def baseline_of(
+    recording: Recording, began: Instant, spoilt: Sequence[tuple[Instant, Instant]] = ()
+) -> Mapping[str, tuple[tuple[int, int], ...]]:
+    """By signal: (events, bad) of each minute of the hour before, without the times that are `spoilt`."""
+    minutes: dict[str, dict[int, tuple[int, int]]] = {}
+    for sample in recording.between(began - BASELINE_S, began):
+        clean = not any(first <= sample.end <= last for first, last in spoilt)
+        if clean and isinstance(sample.reading, Counts):
+            minute = int((began - sample.end) // 60.0)
+            events, bad = minutes.setdefault(sample.signal, {}).get(minute, (0, 0))
+            minutes[sample.signal][minute] = (events + sample.reading.events, bad + sample.reading.bad)
+    return {name: tuple(found[key] for key in sorted(found, reverse=True)) for name, found in minutes.items()}
 
 
 def _judged(
@@ -129,20 +172,6 @@ def _looks(
         while place < len(samples) and samples[place].end <= at:
             place += 1
         yield at, list(samples[first:place])
-
-
-def _baseline(
-    samples: Sequence[Sample], began: Instant, spoilt: Sequence[tuple[Instant, Instant]]
-) -> Mapping[str, tuple[tuple[int, int], ...]]:
-    """By signal: (events, bad) of each minute of the hour before."""
-    minutes: dict[str, dict[int, tuple[int, int]]] = {}
-    for sample in samples:
-        clean = not any(first <= sample.end <= last for first, last in spoilt)
-        if began - BASELINE_S < sample.end <= began and clean and isinstance(sample.reading, Counts):
-            minute = int((began - sample.end) // 60.0)
-            events, bad = minutes.setdefault(sample.signal, {}).get(minute, (0, 0))
-            minutes[sample.signal][minute] = (events + sample.reading.events, bad + sample.reading.bad)
-    return {name: tuple(found[key] for key in sorted(found, reverse=True)) for name, found in minutes.items()}
 
 
 def _is_of(sample: Sample, release: str) -> bool:
