@@ -7,11 +7,10 @@ out and named; other configurations are judged on the very same samples, side by
 
 from __future__ import annotations
 
-import asyncio
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from watchdog.cli.client import place
 from watchdog.cli.exits import Exit, Failed
 from watchdog.cli.options import asks_daemon, configured, daemon, shows
 from watchdog.cli.output import indented, show
+from watchdog.cli.recorded import HOUR_S, loaded_from, moment_of, samples_of, target_of
 from watchdog.cli.terminal import Terminal, current
 from watchdog.cli.text import plain
 from watchdog.cli.times import shown, spell
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from watchdog.model import Sample
     from watchdog.settings import Loaded
     from watchdog.settings.access import ConfiguredTarget
-
-HOUR_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -100,9 +98,9 @@ def replay(
     """
     terminal = current()
     files = [path, *against]
-    loaded = [_loaded(one, terminal.environ) for one in files]
-    targets = [_target(one, target, name) for one, name in zip(loaded, files, strict=True)]
-    span = _moment(begin, "--from"), _moment(end, "--to")
+    loaded = [loaded_from(one, terminal.environ) for one in files]
+    targets = [target_of(one, target, name) for one, name in zip(loaded, files, strict=True)]
+    span = moment_of(begin, "--from"), moment_of(end, "--to")
     recorded = _recorded(targets[0], loaded[0], file, span, [_release(text) for text in released])
     unknown = sorted(set(bad) - {rollout.release for rollout in recorded.rollouts})
     if unknown:
@@ -117,45 +115,12 @@ def replay(
 # -- what is judged --------------------------------------------------------------------------------------------------
 
 
-def _loaded(path: Path, environ: Mapping[str, str]) -> Loaded:
-    from watchdog.settings import ConfigurationRefused, load  # noqa: PLC0415 - half a second
-
-    try:
-        return load(path, environ)
-    except ConfigurationRefused as error:
-        first = next(iter(error.problems), error)
-        raise Failed(
-            f"the configuration is refused: {first}", Exit.CONFIGURATION, f"watchdog config check {path}"
-        ) from None
-
-
-def _target(loaded: Loaded, target: str, path: Path) -> ConfiguredTarget:
-    from watchdog.settings import configured as targets_of  # noqa: PLC0415 - half a second
-
-    found = {one.name: one for one in targets_of(loaded.settings)}
-    if target not in found:
-        raise Failed(f"{path} has no target {target!r}; it has: {', '.join(found)}", Exit.REFUSED)
-    return found[target]
-
-
-def _moment(text: str | None, option: str) -> float | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is no moment such as 2026-03-01T14:00:00Z", param_hint=option) from None
-    if moment.tzinfo is None:
-        moment = moment.astimezone(current().zone)
-    return moment.timestamp()
-
-
 def _release(text: str) -> Rollout:
     from watchdog.judgement.replaying import Rollout  # noqa: PLC0415 - with the judgement
     from watchdog.model import instant  # noqa: PLC0415 - as above
 
     name, sign, moment = text.rpartition("=")
-    began = _moment(moment, "--released")
+    began = moment_of(moment, "--released")
     return Rollout(release=name if sign else moment, began=instant(began or 0.0))
 
 
@@ -168,7 +133,7 @@ def _recorded(
 ) -> Recorded:
     from watchdog.cli.recordings import rollouts_of  # noqa: PLC0415 - with the judgement
 
-    samples = _of_file(file, target) if file is not None else _of_sources(target, loaded, span)
+    samples = samples_of(target, loaded, file, span)
     first, last = span[0] or float("-inf"), span[1] or float("inf")
     rollouts = list(released) or rollouts_of(samples) or ([] if file is not None else _remembered(target.name))
     samples = [one for one in samples if first - HOUR_S <= one.end <= last]
@@ -181,21 +146,6 @@ def _recorded(
     if released:  # the samples may name releases otherwise, or none
         samples = [replace(one, release=None) for one in samples]
     return Recorded(samples, rollouts)
-
-
-def _of_file(file: Path, target: ConfiguredTarget) -> list[Sample]:
-    from watchdog.cli.recordings import NoRecording, read, read_bundle  # noqa: PLC0415 - with the judgement
-
-    known = {entry.name: entry.every_s for entry in target.signals}
-    try:
-        samples = read_bundle(file) if file.is_dir() or file.suffix == ".jsonl" else read(file, known)
-    except (NoRecording, OSError, UnicodeDecodeError) as error:
-        raise Failed(str(error), Exit.REFUSED) from None
-    strange = sorted({sample.signal for sample in samples} - known.keys())
-    if strange:
-        message = f"{file} has a signal {strange[0]!r} that {target.name} has not; it has: {', '.join(known)}"
-        raise Failed(message, Exit.REFUSED)
-    return samples
 
 
 def _remembered(target: str) -> list[Rollout]:
@@ -212,48 +162,6 @@ def _remembered(target: str) -> list[Rollout]:
         for entry in releases
         if entry.get("started")
     ]
-
-
-def _of_sources(target: ConfiguredTarget, loaded: Loaded, span: tuple[float | None, float | None]) -> list[Sample]:
-    if span[0] is None:
-        raise click.UsageError("without --samples the sources are asked: say from when, --from TIME")
-    end = span[1] or current().now().timestamp()
-    return asyncio.run(_asked(target, loaded, span[0] - HOUR_S, end))
-
-
-async def _asked(target: ConfiguredTarget, loaded: Loaded, begin: float, end: float) -> list[Sample]:
-    """Hour by hour, from every source that remembers. Raises Failed for one that cannot be asked."""
-    import secrets  # noqa: PLC0415 - only here
-
-    from watchdog.cli.composition import Builder, Clients  # noqa: PLC0415 - imports every room
-    from watchdog.clients.http import HttpClient  # noqa: PLC0415 - as above
-    from watchdog.engine.clock import SystemClock  # noqa: PLC0415 - as above
-    from watchdog.incidents import DirectoryFiles  # noqa: PLC0415 - as above
-    from watchdog.model import instant  # noqa: PLC0415 - as above
-    from watchdog.ports import Remembering, Unavailable  # noqa: PLC0415 - as above
-
-    clock = SystemClock()
-    clients = Clients(clock, HttpClient(clock))
-    builder = Builder(clients, secrets.token_bytes(32), DirectoryFiles(Path(loaded.settings.bundles), clock))
-    try:
-        signals = [builder.signal(entry, target) for entry in target.signals]
-        asked = [signal for signal in signals if isinstance(signal, Remembering)]
-        if not asked:
-            message = f"no signal of {target.name} has a source that remembers: give --samples FILE"
-            raise Failed(message, Exit.REFUSED)
-        found: list[Sample] = []
-        at = begin
-        while at < end:
-            until = min(at + HOUR_S, end)
-            current().progress(f"{target.name}: {shown(datetime.fromtimestamp(at, UTC).isoformat(), current().zone)}")
-            for signal in asked:
-                found += await signal.minutes(instant(at), instant(until))
-            at = until
-        return sorted(found, key=lambda sample: sample.end)
-    except Unavailable as error:
-        raise Failed(f"a source cannot be asked: {error}", Exit.UNKNOWN, f"watchdog check {target.name}") from None
-    finally:
-        await clients.close()
 
 
 # -- judging ---------------------------------------------------------------------------------------------------------
