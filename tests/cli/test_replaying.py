@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from aiohttp import web
@@ -75,6 +76,29 @@ def test_other_settings_are_judged_side_by_side_and_known_bad_releases_are_count
     assert answer["settings"][0]["summary"] == {
         "rollouts": 2, "fired": ["r2"], "bad": 1, "missed": [], "false": [], "median_after_s": first["after_s"],
     }  # fmt: skip
+
+
+def test_a_picture_shows_each_rollout_with_the_moments_of_blame(
+    daemon: Running, tmp_path: Path, recording: Path
+) -> None:
+    recording.write_text(recording.read_text().replace(",r2", ",<r2&"))
+    picture, here, there = (
+        tmp_path / "p.svg",
+        config(tmp_path / "w.yaml"),
+        config(tmp_path / "slow.yaml", tolerate="2m"),
+    )
+    daemon.ok("replay", "api", "-c", here, "--samples", str(recording), "--against", there, "--svg", str(picture))
+    root = ET.fromstring(picture.read_text())
+    texts = ["".join(one.itertext()) for one in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert [text for text in texts if "share of bad" in text] == [
+        "<r2&: errors, share of bad events",
+        "r3: errors, share of bad events",
+    ]
+    marked = [text for text in texts if "blames" in text or "began" in text]
+    assert marked == ["<r2& began", "w.yaml blames it", "slow.yaml blames it", "r3 began"]
+    assert not any("script" in one.tag or "href" in str(one.attrib) for one in root.iter())
+    result = daemon("replay", "api", "-c", here, "--samples", str(recording), "--svg", str(tmp_path / "no" / "p.svg"))
+    assert (result.exit_code, "cannot be written" in result.stderr) == (3, True)
 
 
 def test_a_recording_without_releases_needs_to_be_told_when(daemon: Running, tmp_path: Path, recording: Path) -> None:

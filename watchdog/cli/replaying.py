@@ -77,6 +77,13 @@ class Judged:
     metavar="FILE",
     help="Another configuration to judge the same samples with; may be repeated.",
 )
+@click.option(
+    "--svg",
+    "drawn",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Draw it into this file as well.",
+)
 @configured
 @shows()
 @asks_daemon
@@ -89,6 +96,7 @@ def replay(
     released: tuple[str, ...],
     bad: tuple[str, ...],
     against: tuple[Path, ...],
+    drawn: Path | None,
     path: Path,
     form: str,
 ) -> int:
@@ -108,6 +116,8 @@ def replay(
         raise click.BadParameter(f"{unknown[0]} is none of {names}", param_hint="--bad")
     judged = [_judged(one, str(name), recorded) for one, name in zip(targets, files, strict=True)]
     answer = _answer(target, recorded, judged, bad)
+    if drawn is not None:
+        _draw(drawn, recorded, judged)
     show(terminal, answer, form, lambda: _text(terminal, answer))
     return Exit.OK
 
@@ -192,6 +202,16 @@ def _judged(target: ConfiguredTarget, file: str, recorded: Recorded) -> Judged:
         progress(f"{file}: {len(found)} of {len(recorded.rollouts)} rollouts")
     progress("")
     return Judged(file, found, [entry.name for entry in target.signals if entry.name not in there])
+
+
+def _draw(file: Path, recorded: Recorded, judged: Sequence[Judged]) -> None:
+    from watchdog.cli.pictures import picture  # noqa: PLC0415 - with the judgement
+
+    text = picture(recorded.samples, [(one.file, one.found) for one in judged])
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Failed(f"{file} cannot be written: {error.strerror}", Exit.REFUSED) from None
 
 
 # -- the answer ------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from watchdog.incidents.timeline import anchors
 from watchdog.model import Counts, Incident, Instant, JsonObject, Release, Sample, Unknown, Value, instant, iso, record
@@ -69,7 +69,7 @@ def graphs_of(incident: Incident, samples: Sequence[Sample]) -> tuple[Graph, ...
         if start < sample.end <= end:
             by_signal.setdefault(sample.signal, []).append(sample)
     made = [_graph(name, kept, incident, span) for name, kept in by_signal.items()]
-    return tuple(sorted((one for one in made if one is not None), key=lambda one: (-_bad(one), one.signal)))
+    return tuple(sorted(made, key=lambda one: (-_bad(one), one.signal)))
 
 
 def as_documents(graphs: Iterable[Graph]) -> list[JsonObject]:
@@ -114,7 +114,14 @@ def _span(incident: Incident, samples: Sequence[Sample]) -> tuple[Instant, Insta
     return (instant(start - 0.001), end) if end > start else None
 
 
-def _graph(name: str, samples: Sequence[Sample], incident: Incident, span: tuple[Instant, Instant]) -> Graph | None:
+def _graph(name: str, samples: Sequence[Sample], incident: Incident, span: tuple[Instant, Instant]) -> Graph:
+    return graph_over(name, samples, span, lambda sample: _whose(sample, incident))
+
+
+def graph_over(
+    name: str, samples: Sequence[Sample], span: tuple[Instant, Instant], whose: Callable[[Sample], tuple[str, str]]
+) -> Graph:
+    """One signal over (start, end]; `whose` says the role and name of the line that a sample belongs to."""
     start, end = span
     usual = _usual_gap(samples)
     bin_s = max(LEAST_BIN_S, usual, math.ceil((end - start) / BINS))
@@ -122,7 +129,7 @@ def _graph(name: str, samples: Sequence[Sample], incident: Incident, span: tuple
     unit = next((one.reading.unit or "value" for one in known if isinstance(one.reading, Value)), "share")
     by_line: dict[tuple[str, str], list[Sample]] = {}
     for one in known:
-        by_line.setdefault(_whose(one, incident), []).append(one)
+        by_line.setdefault(whose(one), []).append(one)
     lines = tuple(
         Line(name=words, role=role, points=_points(mine, start, end, bin_s))
         for (role, words), mine in sorted(by_line.items(), key=lambda item: item[0])
