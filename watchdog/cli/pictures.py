@@ -56,11 +56,12 @@ def _graphs(recording: Recording, same: Sequence[Replayed]) -> list[tuple[str, J
     span = instant(first.began - BEFORE_S), _until(same)
     own = recording.between(*span)
     names = sorted({sample.signal for sample in own})
+    blamed = "all" if all(one.fired_at is None for one in same) else "bad"
 
     def whose(sample: Sample) -> tuple[str, str]:
         if sample.release is None:
             return "all", "the service"
-        return ("bad", first.release) if sample.release == first.release else ("good", "other release")
+        return (blamed, first.release) if sample.release == first.release else ("good", "other release")
 
     graphs = as_documents(
         graph_over(name, [sample for sample in own if sample.signal == name], span, whose) for name in names
