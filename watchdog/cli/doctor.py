@@ -44,7 +44,7 @@ def doctor(*, path: Path, form: str) -> int:
     except ConfigurationRefused as error:
         return refused(terminal, error)
     warn(terminal, loaded)
-    found = asyncio.run(_examined(loaded, _known_good()))
+    found = asyncio.run(examined(loaded, _known_good()))
     show(terminal, {"findings": [asdict(line) for line in found]}, form, lambda: table(terminal, found))
     return code_of(found)
 
@@ -74,7 +74,8 @@ def _known_good() -> Mapping[str, str] | None:
     return {row["name"]: row.get("good") or "" for row in answer.get("targets", ())}
 
 
-async def _examined(loaded: Loaded, known_good: Mapping[str, str] | None) -> list[Examined]:
+async def examined(loaded: Loaded, known_good: Mapping[str, str] | None) -> list[Examined]:
+    """Everything about a configuration and the outside that it names; `known_good` as in `examination.examine`."""
     from watchdog.cli.composition import Builder, Clients  # noqa: PLC0415 - imports every room
     from watchdog.cli.examination import Examined, examine, places  # noqa: PLC0415 - as above
     from watchdog.clients.http import HttpClient  # noqa: PLC0415 - as above

@@ -73,6 +73,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         "To install and run",
         (
+            Entry("init", "initial", "a first configuration from what a cluster shows"),
             Entry("run", "run", "the daemon"),
             Entry("demo", "demo", "a bookstore on this machine, and a bad release rolled back"),
             Entry("doctor", "doctor", "permissions, sources, last known good: what would fail"),
