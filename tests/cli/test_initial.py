@@ -7,10 +7,15 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Running
+from watchdog.cli.exits import Failed
 from watchdog.cli.first_file import Access, Counted, written
+from watchdog.cli.initial import PRESETS, _counted
 from watchdog.platforms.kubernetes.discovery import Found, HttpProbe, found_of
 from watchdog.settings import KubernetesWorkload, configured, load_text
 from watchdog.settings.access import HelmRelease, PodAddress
+from watchdog.settings.presets import counters_of
+from watchdog.settings.prometheus import Preset, PrometheusSection
+from watchdog.testing.prometheus import FakePrometheus
 
 PROBE = HttpProbe(path="/health", port=8080, scheme="http", kind="readiness")
 API = Found(namespace="bookstore", kind="Deployment", name="bookstore-api", probe=PROBE)
@@ -131,3 +136,23 @@ def test_a_cluster_that_cannot_be_reached_is_said(daemon: Running, tmp_path: Pat
     result = daemon("init", "-n", "shop", "--kubeconfig", str(tmp_path / "none"))
     assert result.exit_code == 7
     assert "the cluster cannot be reached: no kubeconfig at" in result.stderr
+
+
+@pytest.mark.asyncio
+async def test_each_workload_gets_the_first_preset_that_gives_data() -> None:
+    async with FakePrometheus() as server:
+        for preset, app, value in (("http_server", "bookstore-api", "0"), ("requests_total", "bookstore-api", "120.5")):
+            _, selector = counters_of(PrometheusSection(preset=Preset(preset), app=app))
+            vector = {"resultType": "vector", "result": [{"metric": {}, "value": [0, value]}]}
+            server.answers[f"sum(rate({selector}[5m])) * 60"] = vector
+        for app in ("bookstore-api", "bookstore-web"):
+            for preset in PRESETS:
+                _, selector = counters_of(PrometheusSection(preset=Preset(preset), app=app))
+                server.answers.setdefault(f"sum(rate({selector}[5m])) * 60", {"resultType": "vector", "result": []})
+        found = await _counted([API, WEB], server.url, print)
+        assert found == {
+            ("bookstore", "bookstore-api"): Counted(preset="requests_total", app="bookstore-api", events=120.5)
+        }
+        server.answer(503, "busy")
+        with pytest.raises(Failed, match="Prometheus cannot be asked"):
+            await _counted([API], server.url, print)

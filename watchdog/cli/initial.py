@@ -7,7 +7,7 @@ and looked at as `doctor` does; what could not be found is in the file.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,10 +104,10 @@ async def _looked(
         ) from None
     finally:
         await client.close()
-    return found, await _counted(found, access.prometheus) if access.prometheus else {}
+    return found, await _counted(found, access.prometheus, current().progress) if access.prometheus else {}
 
 
-async def _counted(found: Sequence[Found], url: str) -> dict[tuple[str, str], Counted]:
+async def _counted(found: Sequence[Found], url: str, progress: Callable[[str], None]) -> dict[tuple[str, str], Counted]:
     """For each workload the first preset that gives data. Raises Failed when the server cannot be asked."""
     from watchdog.cli.first_file import Counted  # noqa: PLC0415 - with the judgement
     from watchdog.engine.clock import SystemClock  # noqa: PLC0415 - as above
@@ -121,14 +121,14 @@ async def _counted(found: Sequence[Found], url: str) -> dict[tuple[str, str], Co
     result: dict[tuple[str, str], Counted] = {}
     try:
         for place, one in enumerate(found):
-            current().progress(f"Prometheus: {place} of {len(found)} workloads")
+            progress(f"Prometheus: {place} of {len(found)} workloads")
             for preset in PRESETS:
                 _, every = counters_of(PrometheusSection(preset=Preset(preset), app=one.name))
                 events = await _events_a_minute(source, every, clock.now())
                 if events:
                     result[(one.namespace, one.name)] = Counted(preset=preset, app=one.name, events=events)
                     break
-        current().progress("")
+        progress("")
     finally:
         await source.close()
     return result
