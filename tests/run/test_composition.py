@@ -13,7 +13,7 @@ import pytest_asyncio
 from watchdog.channels.stdout import StdoutChannel
 from watchdog.cli.composition import Assembly, assemble, known_secrets
 from watchdog.ports import StoreDamaged
-from watchdog.settings import ConfigurationRefused
+from watchdog.settings import ConfigurationRefused, load_text
 
 pytestmark = pytest.mark.asyncio
 
@@ -125,3 +125,15 @@ async def test_what_cannot_be_built_leaves_nothing_open(tmp_path: Path) -> None:
     (tmp_path / "state.db").write_bytes(b"no database at all, only a text\n" * 100)
     with pytest.raises(StoreDamaged):
         await assemble(write(tmp_path), {"TRACE": "trace-value"})
+
+
+async def test_every_secret_of_the_configuration_is_known_wherever_it_stands() -> None:
+    text = """
+prometheus: {main: {url: "http://p", user: u, password: {env: A}, headers: {X-Scope-OrgID: {env: B}}}}
+postgres: {books: {host: h, database: d, user: u, password: typed-password}}
+azure: {x: {credential: client_secret, tenant: t, client_id: c, client_secret: {env: C}}}
+notify: {s: {slack: {webhook: {env: D}}}, w: {webhook: {url: "http://x/", secret: {env: E}}}}
+targets: {api: {signals: {h: {http: {url: "http://a/", headers: {Accept: text, Authorization: {env: F}}}}}}}
+"""
+    loaded = load_text(text, {name: f"value-of-{name}" for name in "ABCDEF"})
+    assert set(known_secrets(loaded)) == {*(f"value-of-{name}" for name in "ABCDEF"), "typed-password"}

@@ -12,13 +12,14 @@ import errno
 import hashlib
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
+from pydantic import BaseModel
 
 from watchdog.cli.channels import Channels
 from watchdog.cli.databases import postgres_of
@@ -402,9 +403,20 @@ def known_secrets(loaded: Loaded) -> tuple[str, ...]:
     Secret is what was read from a file or a variable, and what stands under a name that says so. A text that stands in the
     file under any other name (``Accept``, a directory) is none: taking it out would make reports unreadable.
     """
-    pairs: list[tuple[str, Secret]] = []
-    for target in loaded.settings.targets.values():
-        pairs += target.command.environment.items() if target.command else ()
-        for signal in target.signals.values():
-            pairs += signal.http.headers.items() if signal.http else ()
+    pairs = secrets_in("", loaded.settings)
     return tuple(value.get_secret_value() for name, value in pairs if value.origin or is_secret_name(name))
+
+
+def secrets_in(name: str, value: object) -> Iterator[tuple[str, Secret]]:
+    """Every secret below a value of the configuration, with the key it stands under."""
+    if isinstance(value, Secret):
+        yield name, value
+    elif isinstance(value, BaseModel):
+        for key in type(value).model_fields:
+            yield from secrets_in(key, getattr(value, key))
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from secrets_in(str(key), inner)
+    elif isinstance(value, tuple | list):
+        for inner in value:
+            yield from secrets_in(name, inner)
