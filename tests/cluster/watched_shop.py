@@ -69,6 +69,8 @@ class Shop:
     user: str = "watchdog"
     defaults: Config = field(default_factory=lambda: dict(QUICK))
     """Section `defaults` of every daemon once the first release has earned its grade."""
+    shared: Config = field(default_factory=dict)
+    """What every daemon of the test has in its configuration, from the first one on."""
     every: str = EVERY
     """How often the workload is read."""
     started: list[WatchdogProcess] = field(default_factory=list)
@@ -131,7 +133,7 @@ class Shop:
 
     def complete(self, config: Config) -> Config:
         """The configuration with what all of these tests share."""
-        common: Config = {"mode": "enforce", "notify": {"team": {"stdout": {}}}}
+        common: Config = {"mode": "enforce", "notify": {"team": {"stdout": {}}}, **self.shared}
         return {**common, **config, "defaults": {**self.defaults, **config.get("defaults", {})}}
 
     def address(self, workload: Manifest) -> Config:

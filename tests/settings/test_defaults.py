@@ -71,6 +71,8 @@ DEFAULTS = {
     "PrometheusSourceSection.verify": True,
     "PrometheusSection.min_events": 20,
     "PrometheusSection.pod_label": "pod",
+    "KubernetesStateSection.name": "watchdog",
+    "KubernetesStateSection.lease": "15s",
     "DatabaseSection.schemas": [],
     "PostgresSection.port": 5432,
     "PostgresSection.tls": "prefer",

@@ -32,7 +32,7 @@ from watchdog.engine.daemon import Daemon, Setup
 from watchdog.incidents.directory import DirectoryFiles
 from watchdog.incidents.recorder import IncidentRecorder
 from watchdog.platforms.command import CommandPlatform, Commands, CommandWriter
-from watchdog.ports import Clock, EvidenceSource, Platform, Signal, Store, StoreUnavailable
+from watchdog.ports import Clock, EvidenceSource, Lease, Platform, Signal, Store, StoreUnavailable
 from watchdog.redaction import Redactor
 from watchdog.redaction.names import is_secret_name
 from watchdog.safety.permits import PermitOffice
@@ -41,6 +41,7 @@ from watchdog.settings.azure_access import ContainerApp
 from watchdog.settings.loader import Loaded, hash_of, load
 from watchdog.settings.prometheus_access import PrometheusServer
 from watchdog.settings.secret import Secret
+from watchdog.settings.state import KubernetesStateSection
 from watchdog.signals.database import DatabaseSignal, PostgresSchemas
 from watchdog.signals.http import Connection, HttpCheck, HttpSignal, Pods
 from watchdog.stores import FileLease, MemoryStore, SqliteStore, lock_path
@@ -65,6 +66,17 @@ class Clients:
     prometheus: dict[PrometheusServer, Sources] = field(default_factory=dict)
     posters: dict[str, Poster] = field(default_factory=dict)
     azure: Sources | None = None
+
+    async def cluster(self, kubeconfig: str, context: str) -> KubernetesClient:
+        """One client a cluster, shared by all targets in it and by the state. Raises Unavailable."""
+        from watchdog.clients.kubernetes import Connection as Cluster  # noqa: PLC0415 - only where configured
+        from watchdog.clients.kubernetes import KubernetesClient  # noqa: PLC0415
+
+        client = self.kubernetes.get((kubeconfig, context))
+        if not isinstance(client, KubernetesClient):
+            client = await KubernetesClient.open(Cluster(kubeconfig=kubeconfig, context=context))
+            self.kubernetes[(kubeconfig, context)] = client
+        return client
 
     async def close(self) -> None:
         """Close every client that was made."""
@@ -202,7 +214,7 @@ class Builder:
     ) -> tuple[TellingPlatform, object]:
         from watchdog.platforms.helm import HelmPlatform, HelmTarget, HelmWriter  # noqa: PLC0415 - only where configured
 
-        client = await self._cluster(release.kubeconfig, release.context)
+        client = await self._clients.cluster(release.kubeconfig, release.context)
         config = HelmTarget(
             target=target.name,
             namespace=release.namespace,
@@ -215,17 +227,6 @@ class Builder:
         clock = self._clients.clock
         return HelmPlatform(client, config, clock), HelmWriter(client, config, clock, self._office)
 
-    async def _cluster(self, kubeconfig: str, context: str) -> KubernetesClient:
-        """One client a cluster, shared by all targets in it."""
-        from watchdog.clients.kubernetes import Connection as Cluster  # noqa: PLC0415 - only where configured
-        from watchdog.clients.kubernetes import KubernetesClient  # noqa: PLC0415
-
-        client = self._clients.kubernetes.get((kubeconfig, context))
-        if not isinstance(client, KubernetesClient):
-            client = await KubernetesClient.open(Cluster(kubeconfig=kubeconfig, context=context))
-            self._clients.kubernetes[(kubeconfig, context)] = client
-        return client
-
     async def _kubernetes(
         self, target: access.ConfiguredTarget, workload: access.KubernetesWorkload
     ) -> tuple[TellingPlatform, object]:
@@ -236,7 +237,7 @@ class Builder:
             KubernetesWriter,
         )
 
-        client = await self._cluster(workload.kubeconfig, workload.context)
+        client = await self._clients.cluster(workload.kubeconfig, workload.context)
         config = KubernetesTarget(
             target=target.name,
             namespace=workload.namespace,
@@ -354,7 +355,7 @@ async def assemble(path: Path, environ: Mapping[str, str]) -> Assembly:
     bundles = DirectoryFiles(Path(loaded.settings.bundles), clock)
     secret = secrets.token_bytes(32)
     builder = Builder(clients, secret, bundles)
-    store, lease = _state(loaded, clock)
+    store, lease = await _state(loaded, clients)
     try:
         if isinstance(store, SqliteStore):
             await _opened(store)
@@ -387,14 +388,27 @@ async def _opened(store: SqliteStore) -> None:
             raise
 
 
-def _state(loaded: Loaded, clock: Clock) -> tuple[Store, FileLease]:
-    """The store, not opened yet, and the lock that keeps one daemon a store."""
+async def _state(loaded: Loaded, clients: Clients) -> tuple[Store, Lease]:
+    """The store, not opened yet, and what keeps one acting daemon a store. Raises Unavailable for a cluster."""
+    clock, cluster = clients.clock, loaded.settings.state.kubernetes
+    if cluster is not None:
+        return await _state_in_cluster(cluster, clients)
     path = loaded.settings.state.sqlite_path
     holder = socket.gethostname()
     if not path:
         name = hashlib.sha256(str(loaded.settings.api.socket).encode()).hexdigest()[:16]
         return MemoryStore(), FileLease(Path(loaded.settings.bundles).parent / f"watchdog-{name}.lock", holder)
     return SqliteStore(Path(path), clock), FileLease(lock_path(Path(path)), holder)
+
+
+async def _state_in_cluster(section: KubernetesStateSection, clients: Clients) -> tuple[Store, Lease]:
+    from watchdog.stores.kubernetes import KubernetesStore  # noqa: PLC0415 - only where configured
+    from watchdog.stores.kubernetes_lease import KubernetesLease  # noqa: PLC0415 - as above
+
+    client = await clients.cluster(section.kubeconfig or "", section.context or "")
+    holder = f"{socket.gethostname()}-{secrets.token_hex(4)}"  # a process that comes again is another one
+    lease = KubernetesLease(client, section.namespace, section.name, holder, clients.clock, duration_s=section.lease)
+    return KubernetesStore(client, section.namespace, section.name), lease
 
 
 def known_secrets(loaded: Loaded) -> tuple[str, ...]:

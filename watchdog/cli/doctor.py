@@ -77,7 +77,7 @@ def _known_good() -> Mapping[str, str] | None:
 async def examined(loaded: Loaded, known_good: Mapping[str, str] | None) -> list[Examined]:
     """Everything about a configuration and the outside that it names; `known_good` as in `examination.examine`."""
     from watchdog.cli.composition import Builder, Clients  # noqa: PLC0415 - imports every room
-    from watchdog.cli.examination import Examined, examine, places  # noqa: PLC0415 - as above
+    from watchdog.cli.examination import Examined, examine, places, state_in_cluster  # noqa: PLC0415 - as above
     from watchdog.clients.http import HttpClient  # noqa: PLC0415 - as above
     from watchdog.engine.clock import SystemClock  # noqa: PLC0415 - as above
     from watchdog.incidents import DirectoryFiles  # noqa: PLC0415 - as above
@@ -89,6 +89,10 @@ async def examined(loaded: Loaded, known_good: Mapping[str, str] | None) -> list
     builder = Builder(clients, secrets.token_bytes(32), DirectoryFiles(Path(loaded.settings.bundles), clock))
     kept = places(loaded.settings.state.sqlite_path, loaded.settings.bundles)
     try:
+        cluster = loaded.settings.state.kubernetes
+        if cluster is not None:
+            client = await clients.cluster(cluster.kubeconfig or "", cluster.context or "")
+            kept = [*kept, *await state_in_cluster(client, cluster.namespace, cluster.name)]
         setup = await builder.setup(loaded)
         return [*kept, *await examine(setup.watches, known_good)]
     except Unavailable as error:

@@ -75,6 +75,37 @@ def _place(question: str, path: Path, is_file: bool) -> Examined:  # noqa: FBT00
     return _line("(service)", question, ok, words)
 
 
+class AsksRights(Protocol):
+    """A client of a cluster, as far as it is asked here."""
+
+    async def may(self, verb: str, group: str, resource: str, namespace: str, name: str = "") -> bool:
+        """Whether we may. Raises Unavailable."""
+        ...
+
+
+STATE_RIGHTS = (
+    *((verb, "", "secrets", False) for verb in ("get", "list", "create", "patch", "delete")),
+    ("create", "coordination.k8s.io", "leases", False),
+    *((verb, "coordination.k8s.io", "leases", True) for verb in ("get", "patch")),
+)
+"""Verb, group and resource of `deploy/kubernetes/role-state.yaml`, and whether for the one Lease alone."""
+
+
+async def state_in_cluster(client: AsksRights, namespace: str, name: str) -> list[Examined]:
+    """Whether the state can be kept in the cluster, by the rights of this user."""
+    missing = []
+    for verb, group, resource, named in STATE_RIGHTS:
+        allowed, trouble = await _bounded(client.may(verb, group, resource, namespace, name if named else ""))
+        if allowed is None:
+            return [_line("(service)", "state", None, trouble)]
+        missing += [] if allowed else [f"{verb} {resource}"]
+    if missing:
+        words = f"in {namespace} may not: {', '.join(missing)}"
+        command = f"kubectl apply -n {namespace} -f deploy/kubernetes/role-state.yaml"
+        return [_line("(service)", "state", False, words, command)]
+    return [_line("(service)", "state", True, f"Secrets and the Lease {name} in {namespace} can be kept")]
+
+
 async def _target(watch: Watch, known_good: Mapping[str, str] | None) -> list[Examined]:
     if watch.platform is None:
         line = Examined(subject=watch.name, question="platform", ok=True, sentence="watch only: never rolled back")

@@ -40,6 +40,8 @@ from watchdog.settings.units import format_rate
 from watchdog.settings.wording import Finding, keys_of
 
 MOST_FALSE_ALARMS = 0.2
+LEASE_MARGIN_S = 30.0
+"""What a lease must be longer than the longest write: reads before and after it, and helm's own end."""
 LEAST_WEIGHED_S = 1.0
 """Evidence is weighed in whole seconds: a shorter tolerated interruption needs a rule that counts."""
 
@@ -76,10 +78,27 @@ def contradictions(settings: Settings) -> Iterator[Finding]:
 
 def _state(settings: Settings) -> Iterator[Finding]:
     state = settings.state
-    if state.memory and state.sqlite is not None:
-        yield Finding(trail=("state",), message="needs exactly one of `sqlite` and `memory`")
-    if "memory" in state.model_fields_set and not state.memory and state.sqlite is None:
+    if sum((state.memory, state.sqlite is not None, state.kubernetes is not None)) > 1:
+        yield Finding(trail=("state",), message="needs exactly one of `sqlite`, `kubernetes` and `memory`")
+    if state.kubernetes is not None:
+        yield from _lease(settings, state.kubernetes.lease)
+    if "memory" in state.model_fields_set and not state.memory and not (state.sqlite or state.kubernetes):
         yield Finding(trail=("state", "memory"), message="must be true when it is given", hint="or write sqlite: /path")
+
+
+def _lease(settings: Settings, lease_s: float) -> Iterator[Finding]:
+    """No write is begun that the lease would not outlive."""
+    for name, target in settings.targets.items():
+        app, helm, command = target.container_app, target.helm, target.command
+        longest = max(
+            app.ready_within if app else 0.0,
+            helm.timeout if helm else 0.0,
+            command.rollback_timeout if command else 0.0,
+        )
+        if longest and lease_s < longest + LEASE_MARGIN_S:
+            message = f"lease ({spell(lease_s)}) is not longer than a rollback of {name!r} may take ({spell(longest)})"
+            needed = spell(longest + LEASE_MARGIN_S)
+            yield Finding(trail=("state", "kubernetes", "lease"), message=message, hint=f"lease: {needed}")
 
 
 def _channels(settings: Settings) -> Iterator[Finding]:

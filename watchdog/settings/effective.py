@@ -42,7 +42,8 @@ def effective(settings: Settings) -> dict[str, Any]:
     """
     shown = _section(settings)
     state = settings.state
-    shown["state"] = {"memory": True} if state.memory else {"sqlite": state.sqlite_path}
+    if state.kubernetes is None:
+        shown["state"] = {"memory": True} if state.memory else {"sqlite": state.sqlite_path}
     shown["targets"] = {name: _target(settings, name, target) for name, target in settings.targets.items()}
     return shown
 

@@ -7,13 +7,32 @@ from typing import Annotated
 from pydantic import Field
 
 from watchdog.settings.section import Later, Section, later
-from watchdog.settings.values import AbsolutePath, Flag
+from watchdog.settings.values import AbsolutePath, Duration, Flag, KubernetesName, Text
 
 DEFAULT_SQLITE = "/var/lib/watchdog/state.db"
 
 
+class KubernetesStateSection(Section):
+    """State in Secrets of a namespace, and a Lease that lets one of several daemons act."""
+
+    namespace: KubernetesName = Field(description="Namespace of the Secrets and the Lease: the watchdog's own.")
+    name: KubernetesName = Field(
+        default="watchdog",
+        description="Name of the Lease and of the store: daemons of one name are one. Default watchdog.",
+    )
+    lease: Annotated[float, Duration(least=10, most=600)] = Field(
+        default=15.0,
+        description="Seconds after which another daemon takes over from one that is gone. Default 15 s. Longer than the longest "
+        "write: a helm or command rollback needs minutes.",
+    )
+    context: Text | None = Field(default=None, description="Context of the kubeconfig. None = the current one.")
+    kubeconfig: AbsolutePath | None = Field(
+        default=None, description="A kubeconfig. None = KUBECONFIG, ~/.kube/config, or the pod's own service account."
+    )
+
+
 class StateSection(Section):
-    """Exactly one of `sqlite` and `memory`."""
+    """One of `sqlite`, `kubernetes` and `memory`."""
 
     sqlite: AbsolutePath | None = Field(
         default=None,
@@ -26,10 +45,12 @@ class StateSection(Section):
         description="true = keep state in memory only; everything is forgotten at exit, pauses too. For trials. "
         "Default false.",
     )
-    kubernetes: Later = later("state in Kubernetes objects")
+    kubernetes: KubernetesStateSection | None = Field(
+        default=None, description="State in the cluster, for one or more daemons. None = another store."
+    )
     blob: Later = later("state in an Azure blob")
 
     @property
     def sqlite_path(self) -> str:
-        """The file in force; empty when state is in memory."""
-        return "" if self.memory else self.sqlite or DEFAULT_SQLITE
+        """The file in force; empty when state is elsewhere."""
+        return "" if self.memory or self.kubernetes else self.sqlite or DEFAULT_SQLITE
