@@ -20,7 +20,7 @@ from tests.web.page.test_page import PATHS
 from watchdog.testing.control import signal_row, target_row
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, BrowserContext, Page
+    from playwright.async_api import Browser, BrowserContext, Page, Request
 
 FLAGS = (
     "--no-sandbox",
@@ -65,8 +65,13 @@ def trouble(page: Page) -> list[str]:
     found: list[str] = []
     page.on("console", lambda message: found.append(message.text) if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: found.append(str(error)))
-    page.on("requestfailed", lambda request: found.append(request.url) if "/events" not in request.url else None)
+    page.on("requestfailed", lambda request: found.append(request.url) if _is_trouble(request) else None)
     return found
+
+
+def _is_trouble(request: Request) -> bool:
+    """Not the stream, and not a renewal that the person's next click has taken the page away from."""
+    return "/events" not in request.url and request.failure != "net::ERR_ABORTED"
 
 
 async def opened(context: BrowserContext, look: Looked, path: str = "/") -> tuple[Page, list[str]]:
