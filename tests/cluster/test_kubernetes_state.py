@@ -46,7 +46,7 @@ from watchdog.ports import Conflict, Held, LeaseUnknown, NotHolder, StoreUnavail
 from watchdog.stores.kubernetes import MOST_BYTES, KubernetesStore
 from watchdog.stores.kubernetes_lease import KubernetesLease
 
-STATE = Path(__file__).parents[2] / "deploy" / "kubernetes" / "role-state.yaml"
+STATE = Path(__file__).parents[2] / "deploy" / "kubernetes" / "state" / "role.yaml"
 
 
 def state_role() -> list[Manifest]:

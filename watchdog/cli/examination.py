@@ -88,7 +88,7 @@ STATE_RIGHTS = (
     ("create", "coordination.k8s.io", "leases", False),
     *((verb, "coordination.k8s.io", "leases", True) for verb in ("get", "patch")),
 )
-"""Verb, group and resource of `deploy/kubernetes/role-state.yaml`, and whether for the one Lease alone."""
+"""Verb, group and resource of `deploy/kubernetes/state/role.yaml`, and whether for the one Lease alone."""
 
 
 async def state_in_cluster(client: AsksRights, namespace: str, name: str) -> list[Examined]:
@@ -101,7 +101,7 @@ async def state_in_cluster(client: AsksRights, namespace: str, name: str) -> lis
         missing += [] if allowed else [f"{verb} {resource}"]
     if missing:
         words = f"in {namespace} may not: {', '.join(missing)}"
-        command = f"kubectl apply -n {namespace} -f deploy/kubernetes/role-state.yaml"
+        command = f"kubectl apply -n {namespace} -k deploy/kubernetes/state"
         return [_line("(service)", "state", False, words, command)]
     return [_line("(service)", "state", True, f"Secrets and the Lease {name} in {namespace} can be kept")]
 
