@@ -6,8 +6,8 @@ RUN python -m pip install --no-cache-dir uv==0.13.9
 WORKDIR /src
 COPY pyproject.toml uv.lock README.md LICENSE ./
 COPY watchdog ./watchdog
-# EXTRAS="" leaves the packages of Azure out (about 20 MB).
-ARG EXTRAS="--extra azure"
+# EXTRAS="" leaves the packages of Azure (about 20 MB) and PostgreSQL out.
+ARG EXTRAS="--extra azure --extra postgres"
 RUN uv sync --frozen --no-dev --no-editable ${EXTRAS}
 
 FROM ${BASE}

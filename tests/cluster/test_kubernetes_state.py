@@ -201,6 +201,16 @@ async def test_of_many_that_begin_at_once_one_holds(client, namespace: str) -> N
     assert sum(isinstance(state, Held) for state in states) == 1
 
 
+@pytest.mark.asyncio
+async def test_of_many_that_follow_at_once_one_holds(client, namespace: str) -> None:
+    first = KubernetesLease(client, namespace, "watchdog", "one", SystemClock())
+    await first.acquire()
+    await first.release()
+    leases = [KubernetesLease(client, namespace, "watchdog", f"pod-{n}", SystemClock()) for n in range(6)]
+    states = await asyncio.gather(*(lease.acquire() for lease in leases))
+    assert sum(isinstance(state, Held) for state in states) == 1
+
+
 # -- two daemons ---------------------------------------------------------------------------------------------------------
 
 
