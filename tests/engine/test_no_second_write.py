@@ -43,6 +43,37 @@ async def test_p6_two_daemons_at_one_desk_change_the_target_once_and_tell_it_onc
     assert [notice.kind for notice, _ in one.pager.delivered] == ["pending", "rolled_back", "recovered"]
 
 
+async def test_the_end_of_a_pause_is_told_once_whichever_daemon_sees_it_first() -> None:
+    one, two = await two_houses()
+    async with one.running():
+        await one.pass_(1)
+        for begin in range(4):  # their loops lie differently each time
+            async with two.running():
+                await one.pass_(1 + 0.3 * begin)
+                await one.pause(20)
+                await one.pass_(60)
+                assert len(one.told("pause-ended")) == begin + 1
+                assert one.daemon.board.seen["api"].fresh_why == "the end of a pause (all)"
+                assert two.daemon.board.seen["api"].fresh_why == "the end of a pause (all)"
+
+
+async def test_a_pause_that_is_ended_at_the_daemon_that_stands_by_is_over_for_both_and_told_once() -> None:
+    one, two = await two_houses()
+    async with one.running():
+        await one.pass_(1)
+        async with two.running():
+            await one.pass_(3)
+            await one.pause(600)
+            await one.pass_(5)
+            assert two.control.status()["headline"].startswith("NOT HOLDER")
+            assert (await two.control.resume("all", "ann"))["applied"]
+            one.go_bad()
+            await one.closed()
+            await one.pass_(60)
+    assert one.writes == [("bad", "good")]
+    assert len(one.told("pause-ended")) == 1
+
+
 @pytest.mark.parametrize("stage", [Stage.COUNTDOWN, Stage.ISSUED, Stage.VERIFYING])
 async def test_p6_the_second_daemon_takes_over_where_the_first_one_died(stage: Stage) -> None:
     one, two = await two_houses()

@@ -129,7 +129,7 @@ class Care:
         daemon = self._daemon
         self._rearm_after_pauses()
         try:
-            swept = await daemon.pauses.sweep()
+            swept = await self._swept()
         except (StoreUnavailable, MalformedDocument) as error:
             daemon.register_trouble = str(error)
             return
@@ -143,6 +143,15 @@ class Care:
             text = f"soon ends: {pausing.describe(pause, now)}"
             await self._once(f"pause-ends/{pause.id}", "watchdog", text, "info")
 
+    async def _swept(self) -> tuple[Pause, ...]:
+        """The pauses that are over and were not marked so. Who stands by only reads: whoever marks them also tells it."""
+        daemon = self._daemon
+        if not daemon.standing_by():
+            return await daemon.pauses.sweep()
+        if await daemon.pauses.register() is None:
+            raise StoreUnavailable(daemon.pauses.trouble)
+        return ()
+
     def _rearm_after_pauses(self) -> None:
         """Whatever a pause covered that is over is judged on fresh samples, whoever or whatever ended it."""
         daemon, now = self._daemon, self._clock.now()
@@ -152,13 +161,13 @@ class Care:
             if ended is not None and pausing.ended_at(ended) > seen.fresh_from:
                 daemon.board.rearm(target, f"the end of a pause ({ended.scope})")
 
-    async def pause_ended(self, pause: Pause) -> None:
+    async def pause_ended(self, pause: Pause, *, ordered: bool = False) -> None:
         """Re-arm what it covered and tell."""
         daemon = self._daemon
         self._rearm_after_pauses()
         how = "was taken out of the configuration" if pause.ended_by == pausing.CONFIGURATION else "ended"
         text = f"pause of {pause.scope} by {pause.who} {how}{_suppressed(pause)}"
-        await daemon.say(f"pause-ended/{pause.id}/{pause.until:.0f}", "watchdog", text, "info")
+        await daemon.say(f"pause-ended/{pause.id}/{pause.until:.0f}", "watchdog", text, "info", ordered=ordered)
 
     async def _say_store(self) -> None:
         daemon = self._daemon
@@ -240,7 +249,7 @@ class Care:
 
     async def _once(self, name: str, target: str, sentence: str, severity: str = "page") -> None:
         """Say it unless it was said and is not over yet."""
-        if name not in self._said:
+        if name not in self._said and not self._daemon.standing_by():  # said by us when we follow, if it lasts
             self._said.add(name)
             await self._daemon.say(f"{name}/{self._clock.now():.0f}", target, sentence, severity)
 

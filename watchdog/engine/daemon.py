@@ -278,8 +278,8 @@ class Daemon:
     # -- telling -----------------------------------------------------------------------------------------------------
 
     async def pause_ended(self, pause: Pause) -> None:
-        """Re-arm what it covered and tell."""
-        await self.carer.pause_ended(pause)
+        """A person has ended it: re-arm what it covered and tell."""
+        await self.carer.pause_ended(pause, ordered=True)
 
     def applied(self, pause: Pause) -> bool:
         """Every write that the pause covers is behind us: none passed the gate before it and is still under way."""
@@ -291,11 +291,14 @@ class Daemon:
                 return False
         return True
 
-    async def say(self, key: str, target: str, sentence: str, severity: str = "page") -> None:
-        """Owe a notice that belongs to no incident, once a key. What cannot be stored is sent from memory."""
+    async def say(self, key: str, target: str, sentence: str, severity: str = "page", *, ordered: bool = False) -> None:
+        """Owe a notice that belongs to no incident, once a key. What cannot be stored is sent from memory.
+
+        While another daemon acts it says what both see; what a person has `ordered` here only we know, and it sends it.
+        """
         log.warning(sentence, action="notice", target=target, key=key)
-        if self.standing_by():
-            return  # the holder says it
+        if self.standing_by() and not ordered:
+            return
         notice = Notice(
             key=key,
             kind=key.partition("/")[0],
