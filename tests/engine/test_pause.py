@@ -498,3 +498,33 @@ async def test_p5_after_resuming_the_release_that_runs_then_is_what_counts() -> 
         await house.pass_(40)
     assert house.writes == []
     assert [found.blamed.fingerprint for found in await house.incidents()] == ["bad"]
+
+
+@pytest.mark.parametrize("ends", ["by itself", "by hand"])
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_an_annotation_on_the_workload_pauses_it_and_what_it_covered_is_judged_anew(ends: str) -> None:
+    house = House()
+    api = house.add()
+    await house.earn()
+    async with house.running() as daemon:
+        await house.pass_(2)
+        until = instant(house.clock.now() + 60)
+        api.unit.hints["pause"] = {"until": iso(until), "why": "moving the queue", "who": "ann", "generation": 7}
+        await house.pass_(2)
+        assert house.control.status()["targets"][0]["state"] == "paused"
+        house.go_bad()
+        incident = await house.when(lambda found: found.decision)
+        assert "paused (target/api) by ann, by an annotation on the workload" in str(incident.decision)
+        assert "moving the queue; take the annotation away" in str(incident.decision)
+        await house.pass_(20)
+        assert house.writes == []
+        if ends == "by hand":
+            del api.unit.hints["pause"]
+            until = house.clock.now()
+        await house.until(lambda: house.writes)
+        assert (
+            "the end of a pause" in daemon.board.seen["api"].fresh_why
+            or "rollback" in daemon.board.seen["api"].fresh_why
+        )
+    assert house.world.writes[0].at >= until + 2.0  # three bad polls of after its end

@@ -282,6 +282,11 @@ async def test_objects_of_another_workload_with_the_same_labels_are_not_ours(sho
         ({"tolerate-interruption": "2m"}, {"tolerate_interruption": 120.0}),
         ({"tolerate-interruption": "soon"}, {"mode": "ask"}),
         ({"allow-everything": "true"}, {}),
+        ({"pause-until": "2026-03-01T02:00:00Z"}, {"mode": "ask"}),  # for which generation?
+        ({"pause-until": "soon", "pause-generation": "1"}, {"mode": "ask"}),
+        ({"pause-until": "2026-03-01T02:00:00", "pause-generation": "1"}, {"mode": "ask"}),  # in which zone?
+        ({"pause-generation": "1", "mode": "observe"}, {"mode": "observe"}),
+        ({"pause-until": "2026-03-01T02:00:00Z", "pause-generation": "77"}, {}),  # of a release long ago
     ],
 )
 async def test_annotations_of_a_closed_list_make_us_only_more_careful(shop, annotations, hints):
@@ -289,6 +294,18 @@ async def test_annotations_of_a_closed_list_make_us_only_more_careful(shop, anno
     named = {f"{OURS}/{key}": value for key, value in annotations.items()}
     shop.edit(lambda d: d["metadata"]["annotations"].update(named))
     assert dict((await shop.platform.read_state()).hints) == hints
+
+
+@pytest.mark.asyncio
+async def test_a_pause_by_annotation_is_for_the_generation_that_it_names(shop):
+    shop.begin("web:1")
+    generation = shop.live()["metadata"]["generation"]
+    asked = {"pause-until": "2026-03-01T02:00:00+01:00", "pause-generation": str(generation), "pause-why": "queue"}
+    shop.edit(lambda d: d["metadata"]["annotations"].update({f"{OURS}/{key}": value for key, value in asked.items()}))
+    found = (await shop.platform.read_state()).hints["pause"]
+    assert found == {"until": "2026-03-01T01:00:00.000000Z", "why": "queue", "who": "", "generation": generation}
+    shop.release("web:2")
+    assert "pause" not in (await shop.platform.read_state()).hints
 
 
 @pytest.mark.asyncio

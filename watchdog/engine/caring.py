@@ -157,7 +157,8 @@ class Care:
         daemon, now = self._daemon, self._clock.now()
         pauses = daemon.pauses.known()
         for target, seen in list(daemon.board.seen.items()):
-            ended = pausing.ended_last(pauses, now, target, seen.watch.policy.group)
+            known = (*pauses, *pausing.annotated(seen.state, target))
+            ended = pausing.ended_last(known, now, target, seen.watch.policy.group)
             if ended is not None and pausing.ended_at(ended) > seen.fresh_from:
                 daemon.board.rearm(target, f"the end of a pause ({ended.scope})")
 

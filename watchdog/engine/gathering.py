@@ -45,6 +45,7 @@ from watchdog.ports import (
     StoreUnavailable,
     Unavailable,
 )
+from watchdog.safety import pausing
 from watchdog.safety.facts import BlameView, GateFacts, HazardView, Leadership, SelfSuspicion
 from watchdog.safety.readiness import ENDLESS_S
 from watchdog.safety.suspicion import GroupHealth, suspect_ourselves
@@ -142,7 +143,9 @@ class Gatherer:
         found = outside or await self.outside(seen, incident)
         policy = seen.watch.policy
         record, fleet = await asyncio.gather(self._record(seen, incident), self._fleet_acts(policy.target))
-        pauses = await self.pauses.read(policy.target, policy.group, seen.fresh_from)
+        # One that was taken away just now binds until the tracker has seen it too, and judges the target anew.
+        asked = pausing.annotated(found.state, policy.target) or pausing.annotated(seen.state, policy.target)
+        pauses = await self.pauses.read(policy.target, policy.group, seen.fresh_from, asked)
         now = self.clock.now()
         bake = ledger.in_bake(record, incident.blamed.fingerprint, now, policy)
         return GateFacts(

@@ -60,12 +60,16 @@ class PauseBook:
         """The pauses as last read, and the windows of the configuration: for what is shown, never for what acts."""
         return pausing.with_windows(self.last or PauseRegister(), self._configured()).pauses
 
-    async def read(self, target: str, group: str, fresh_from: Instant) -> PausesRead:
-        """What is paused for this target, fresh from the store; its samples count from `fresh_from` on."""
+    async def read(self, target: str, group: str, fresh_from: Instant, more: tuple[Pause, ...] = ()) -> PausesRead:
+        """What is paused for this target, fresh from the store; its samples count from `fresh_from` on.
+
+        `more` are those that its own annotations ask for.
+        """
         register = await self.register()
         now = self._clock.now()
         if register is not None:
-            register = pausing.with_windows(register, known(self.windows, instant(now - JUST_ENDED_S)))
+            lately = known(self.windows, instant(now - JUST_ENDED_S))
+            register = pausing.with_windows(register, (*lately, *more))
         return pausing.active(register, now, target, group, fresh_from=fresh_from, trouble=self.trouble)
 
     async def add(self, scope: str, until: Instant, why: str, who: str) -> Pause:

@@ -19,8 +19,9 @@ from watchdog.engine.documents import Documents
 from watchdog.engine.pauses import PauseBook
 from watchdog.engine.supervisor import Beat
 from watchdog.judgement import ledger
-from watchdog.model import Counts, Grade, Health, MalformedDocument, Sample, UnitRecord, UnitRef, WorkloadState
+from watchdog.model import Counts, Grade, Health, MalformedDocument, Pause, Sample, UnitRecord, UnitRef, WorkloadState
 from watchdog.ports import Clock, Store, StoreUnavailable, Unavailable
+from watchdog.safety import pausing
 
 READ_S = 10.0
 """Deadline of one read of the platform."""
@@ -98,11 +99,18 @@ class Tracker:
             seen.state_error = str(error)
             return None
         before = seen.state.release.fingerprint if seen.state else None
+        asked = [pause.id for pause in self._asked(seen) if pausing.is_active(pause, self._clock.now())]
         seen.state, seen.state_error, seen.state_at = state, "", self._clock.monotonic()
         if before is not None and before != state.release.fingerprint:
             log.info("another release runs", action="released", target=self._target, release=state.release.label)
             self._board.released(self._target)
+        if asked and asked != [pause.id for pause in self._asked(seen)]:
+            self._board.rearm(self._target, "the end of a pause (its annotation is gone)")
         return state
+
+    def _asked(self, seen: Seen) -> tuple[Pause, ...]:
+        """The pause that the workload's annotations ask for."""
+        return pausing.annotated(seen.state, self._target)
 
     async def _keep(self, seen: Seen, state: WorkloadState) -> None:
         if self.standby():
@@ -175,7 +183,8 @@ class Tracker:
         seen.credited_at = now
         passed = min(passed, 3 * max(CREDIT_S, seen.watch.track_every_s))  # what we slept through was not watched
         blind = seen.verdict is None or seen.verdict.health is Health.BLIND or not self._heard(seen)
-        paused = await self._pauses.read(self._target, seen.watch.policy.group, seen.fresh_from)
+        group = seen.watch.policy.group
+        paused = await self._pauses.read(self._target, group, seen.fresh_from, self._asked(seen))
         watched = 0.0 if blind or not paused.readable or paused.active else passed
         counts = any(entry.signal.counts_users for entry in seen.watch.signals)
         return watched, seen.user_events if counts else None

@@ -10,10 +10,10 @@ its end before it was judged anew (P5).
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from watchdog.model import Instant, Pause, PauseRegister, instant, record
+from watchdog.model import Instant, Pause, PauseRegister, WorkloadState, instant, parse_instant, record
 from watchdog.safety.answers import clock_time, spell
 from watchdog.safety.facts import PausesRead
 
@@ -26,6 +26,9 @@ REMIND_S = 600.0
 KEEP_ENDED_S = 30 * 86_400.0
 KEEP_ENDED = 200
 """How long, and how many, ended pauses stay in the register for `watchdog pauses` to show: it is one bounded document."""
+
+ANNOTATION = "annotation-"
+"""Begin of the id of a pause that a workload asks for itself."""
 
 ITS_END, CONFIGURATION = "its end", "the configuration"
 """Who ended a pause that nobody has ended: it ran out, or the window was taken out of the file."""
@@ -126,6 +129,23 @@ def ended_last(pauses: Iterable[Pause], now: Instant, target: str, group: str) -
 def is_window(pause: Pause) -> bool:
     """Whether the configuration brought it: it was acknowledged to nobody."""
     return pause.applied_at is None
+
+
+def annotated(state: WorkloadState | None, target: str) -> tuple[Pause, ...]:
+    """The pause that the workload itself asks for by its annotations; it ends by itself, as every pause."""
+    asked = None if state is None else state.hints.get("pause")
+    if not isinstance(asked, Mapping):
+        return ()
+    who = f"{asked.get('who') or 'somebody'}, by an annotation on the workload"
+    until = parse_instant(str(asked["until"]))
+    name = f"{ANNOTATION}{asked.get('generation', '')}"
+    scope = f"target/{target}"
+    return (Pause(id=name, scope=scope, who=who, why=str(asked.get("why", "")), since=Instant(0.0), until=until),)
+
+
+def is_annotated(pause: Pause) -> bool:
+    """Whether an annotation on the workload asks for it: it ends with that."""
+    return pause.id.startswith(ANNOTATION)
 
 
 def with_windows(register: PauseRegister, windows: Iterable[Pause]) -> PauseRegister:

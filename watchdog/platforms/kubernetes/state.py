@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from watchdog.model import Instant, JsonObject, Release, UnitRef, WorkloadState
+from watchdog.model import Instant, JsonObject, Release, UnitRef, WorkloadState, iso, parse_instant
 from watchdog.platforms.kubernetes.fingerprint import DOMAIN, claims_of, images_of, template_of
 from watchdog.platforms.kubernetes.history import CHANGE_CAUSE, annotation_of, release_from
 from watchdog.platforms.kubernetes.kinds import Kind
@@ -22,7 +22,7 @@ from watchdog.platforms.kubernetes.reading import Snapshot
 from watchdog.platforms.kubernetes.status import DEADLINE, Rollout
 
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>ms|s|m|h)")
-_HINTS = ("mode", "no-rollback", "tolerate-interruption")
+_HINTS = ("mode", "no-rollback", "tolerate-interruption", "pause-until", "pause-generation", "pause-why", "pause-by")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -133,7 +133,23 @@ def hints_of(workload: JsonObject) -> Mapping[str, Any]:
             hints["tolerate_interruption"] = float(match["number"]) * _SECONDS[match["unit"]]
         else:
             hints.setdefault("mode", "ask")
+    if "pause-until" in said or "pause-generation" in said:
+        for key, asked in _pause_of(said, str(workload["metadata"].get("generation", ""))).items():
+            hints.setdefault(key, asked)
     return hints
+
+
+def _pause_of(said: Mapping[str, str], generation: str) -> Mapping[str, Any]:
+    """A pause that the workload itself asks for. It is for one generation, because annotations outlive what they were meant for."""
+    try:
+        until = parse_instant(said.get("pause-until", ""))
+        meant = int(said.get("pause-generation", ""))
+    except ValueError:
+        return {"mode": "ask"}
+    if str(meant) != generation:
+        return {}
+    why, who = said.get("pause-why", "") or "no reason is given", said.get("pause-by", "")
+    return {"pause": {"until": iso(until), "why": why, "who": who, "generation": meant}}
 
 
 def _in_progress(snapshot: Snapshot, rollout: Rollout, memory: Memory) -> bool:
