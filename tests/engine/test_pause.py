@@ -513,6 +513,12 @@ async def test_an_annotation_on_the_workload_pauses_it_and_what_it_covered_is_ju
         api.unit.hints["pause"] = {"until": iso(until), "why": "moving the queue", "who": "ann", "generation": 7}
         await house.pass_(2)
         assert house.control.status()["targets"][0]["state"] == "paused"
+        assert house.control.status()["headline"] == "ARMED; paused: target/api"
+        assert [(one["id"], one["state"]) for one in (await house.control.pauses())["pauses"]] == [
+            ("annotation-7", "active")
+        ]
+        with pytest.raises(ControlRefused, match="taken away from the workload"):
+            await house.control.resume("annotation-7", "ann")
         house.go_bad()
         incident = await house.when(lambda found: found.decision)
         assert "paused (target/api) by ann, by an annotation on the workload" in str(incident.decision)

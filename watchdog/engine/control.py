@@ -158,7 +158,7 @@ class DaemonControl:
                 f"paused: {self._daemon.pauses.trouble}", code="unavailable", next_command="watchdog doctor"
             )
         now = self._daemon.clock.now()
-        newest = sorted(register.pauses, key=lambda pause: pause.since, reverse=True)
+        newest = sorted((*register.pauses, *views.annotated(self._daemon)), key=lambda pause: pause.since, reverse=True)
         return {"at": iso(now), "pauses": [views.pause_view(pause, now) for pause in newest]}
 
     async def incidents(self, target: str | None, *, open_only: bool) -> JsonObject:

@@ -98,7 +98,13 @@ def _unarmed(seen: Seen) -> bool:
 
 
 def _running(daemon: Daemon, now: Instant) -> list[Pause]:
-    return [pause for pause in daemon.pauses.known() if pausing.is_active(pause, now) and pause.since <= now]
+    known = (*daemon.pauses.known(), *annotated(daemon))
+    return [pause for pause in known if pausing.is_active(pause, now) and pause.since <= now]
+
+
+def annotated(daemon: Daemon) -> tuple[Pause, ...]:
+    """The pauses that workloads ask for by their own annotations, as last read."""
+    return tuple(pause for name, seen in daemon.board.seen.items() for pause in pausing.annotated(seen.state, name))
 
 
 def pause_view(pause: Pause, now: Instant) -> dict[str, Any]:
@@ -117,8 +123,7 @@ def row(daemon: Daemon, seen: Seen, pauses: list[Pause], now: Instant) -> dict[s
     release = known or (seen.state.release if seen.state else None)
     good = ledger.last_known_good(seen.record, now, policy, None).release if seen.record else None
     bake = ledger.in_bake(seen.record, release.fingerprint, now, policy)[1] if seen.record and release else ""
-    asked = [pause for pause in pausing.annotated(seen.state, policy.target) if pausing.is_active(pause, now)]
-    paused = any(pausing.covers(pause, policy.target, policy.group) for pause in (*pauses, *asked))
+    paused = any(pausing.covers(pause, policy.target, policy.group) for pause in pauses)
     return {
         "name": policy.target,
         "group": policy.group,

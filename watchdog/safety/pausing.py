@@ -199,6 +199,8 @@ def end(register: PauseRegister, pause_id: str, *, who: str, now: Instant) -> Pa
     if not who.strip():
         raise PauseRefused("ending a pause needs the name of who asks")
     found = next((pause for pause in register.pauses if pause.id == pause_id), None)
+    if found is None and pause_id.startswith(ANNOTATION):
+        raise PauseRefused(f"{pause_id} ends when the annotation is taken away from the workload")
     if found is None:
         raise PauseRefused(f"there is no pause {pause_id!r}; see `watchdog pauses`")
     if not is_active(found, now):
