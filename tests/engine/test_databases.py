@@ -10,6 +10,7 @@ import pytest
 
 from tests.engine.house import House
 from watchdog.model import DataSafety, Incident, Outcome
+from watchdog.ports import ControlRefused
 from watchdog.testing.databases import FakeDatabase
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
@@ -170,3 +171,11 @@ async def test_the_road_back_is_shown_before_anything_is_wrong() -> None:
     assert "1 migration (fake: invoices)" in check["sentence"]
     newest = "2 tables, views, types and functions; 2 migrations, the newest is fake: invoices"
     assert shown["databases"] == [{"name": "schema", "sentence": newest}]
+
+
+async def test_a_check_of_the_database_says_what_it_is() -> None:
+    house, _ = await checked()
+    async with house.running():
+        await house.pass_(5)
+        with pytest.raises(ControlRefused, match="looked at and not judged here: 1 tables"):
+            await house.control.check("api", "schema")

@@ -92,6 +92,12 @@ def _end(terminal: Terminal, lasting: str | None, until: str | None) -> dict[str
         raise click.BadParameter(str(error), param_hint="--for" if lasting is not None else "--until") from None
 
 
+def _since(terminal: Terminal, pause: Mapping[str, Any]) -> str:
+    """One of the configuration or of an annotation that has no beginning was always there."""
+    since = pause.get("since")
+    return "always" if str(since).startswith("1970-") else shown(since, terminal.zone)
+
+
 def _state(pause: Mapping[str, Any]) -> str:
     return plain(pause.get("state")) or ("active" if pause.get("active") else "ended")
 
@@ -103,7 +109,7 @@ def _table(terminal: Terminal, answer: Mapping[str, Any], *, everything: bool) -
             plain(pause.get("scope")),
             _state(pause),
             plain(pause.get("who")),
-            shown(pause.get("since"), terminal.zone),
+            _since(terminal, pause),
             shown(pause.get("ended_at") or pause.get("until"), terminal.zone),
             plain(pause.get("suppressed")),
             plain(pause.get("why")),

@@ -122,6 +122,10 @@ class DaemonControl:
         chosen = [entry for entry in seen.watch.signals if signal in (None, entry.signal.name)]
         if not chosen:
             known = ", ".join(entry.signal.name for entry in seen.watch.signals)
+            if signal in [source.name for source in seen.watch.databases]:
+                look = seen.databases.get(signal or "", "not looked at yet")
+                text = f"{signal} is a database, which is looked at and not judged here: {look}"
+                raise ControlRefused(text, code="not_found", next_command=f"watchdog describe {target}")
             raise ControlRefused(
                 f"{target} has no signal {signal!r}; it has: {known}",
                 code="not_found",
