@@ -123,8 +123,8 @@ class DaemonControl:
         if not chosen:
             known = ", ".join(entry.signal.name for entry in seen.watch.signals)
             if signal in [source.name for source in seen.watch.databases]:
-                look = seen.databases.get(signal or "", "not looked at yet")
-                text = f"{signal} is a database, which is looked at and not judged here: {look}"
+                last = seen.databases.get(signal or "", "not looked at yet")
+                text = f"{signal} is a database, which is looked at and not judged here: {last}"
                 raise ControlRefused(text, code="not_found", next_command=f"watchdog describe {target}")
             raise ControlRefused(
                 f"{target} has no signal {signal!r}; it has: {known}",
