@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -24,8 +24,26 @@ if TYPE_CHECKING:
     from watchdog.settings import Loaded
     from watchdog.settings.access import ConfiguredTarget
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 HOUR_S = 3600.0
 """The hour before is a baseline, so it is asked for as well."""
+
+
+def of_the_past(command: F) -> F:
+    """``--samples``, ``--from`` and ``--to``: what was recorded, as `file`, `begin` and `end`."""
+    command = click.option("--to", "end", metavar="TIME", help="Last moment. Default: now, or the end of the file.")(
+        command
+    )
+    command = click.option("--from", "begin", metavar="TIME", help="First moment, ISO 8601 with offset.")(command)
+    return click.option(
+        "--samples",
+        "file",
+        type=click.Path(path_type=Path, exists=True),
+        metavar="FILE",
+        help="A CSV file (time,signal,good,bad[,release]) or the folder of an incident's bundle. Without it the sources that "
+        "remember are asked.",
+    )(command)
 
 
 def loaded_from(path: Path, environ: Mapping[str, str]) -> Loaded:

@@ -20,7 +20,7 @@ from watchdog.cli.client import place
 from watchdog.cli.exits import Exit, Failed
 from watchdog.cli.options import asks_daemon, configured, daemon, shows
 from watchdog.cli.output import indented, show
-from watchdog.cli.recorded import HOUR_S, loaded_from, moment_of, samples_of, target_of
+from watchdog.cli.recorded import HOUR_S, loaded_from, moment_of, of_the_past, samples_of, target_of
 from watchdog.cli.terminal import Terminal, current
 from watchdog.cli.text import plain
 from watchdog.cli.times import shown, spell
@@ -51,16 +51,7 @@ class Judged:
 
 @click.command()
 @click.argument("target")
-@click.option(
-    "--samples",
-    "file",
-    type=click.Path(path_type=Path, exists=True),
-    metavar="FILE",
-    help="A CSV file (time,signal,good,bad[,release]) or the folder of an incident's bundle. Without it the sources that "
-    "remember are asked.",
-)
-@click.option("--from", "begin", metavar="TIME", help="First moment, ISO 8601 with offset.")
-@click.option("--to", "end", metavar="TIME", help="Last moment. Default: now, or the end of the file.")
+@of_the_past
 @click.option(
     "--released",
     multiple=True,

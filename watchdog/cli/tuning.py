@@ -16,7 +16,7 @@ import click
 from watchdog.cli.exits import Exit, Failed
 from watchdog.cli.options import asks_daemon, configured, shows
 from watchdog.cli.output import indented, show
-from watchdog.cli.recorded import loaded_from, moment_of, samples_of, target_of
+from watchdog.cli.recorded import loaded_from, moment_of, of_the_past, samples_of, target_of
 from watchdog.cli.terminal import Terminal, current
 from watchdog.cli.text import plain
 from watchdog.cli.times import shown, spell
@@ -35,17 +35,7 @@ STRETCHES, FAULTY = 200, 20
 
 @click.command()
 @click.argument("target")
-@click.option(
-    "--samples",
-    "file",
-    type=click.Path(path_type=Path, exists=True),
-    metavar="FILE",
-    help="A CSV file: time,signal,good,bad. Without it the sources that remember are asked.",
-)
-@click.option(
-    "--from", "begin", metavar="TIME", help="First moment of the history, ISO 8601 with offset; a week is good."
-)
-@click.option("--to", "end", metavar="TIME", help="Last moment. Default: now, or the end of the file.")
+@of_the_past
 @click.option(
     "--spare",
     multiple=True,
