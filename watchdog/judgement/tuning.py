@@ -9,6 +9,7 @@ fails evenly.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -86,9 +87,18 @@ def try_out(
         unacceptable=unacceptable,
         stretches=len(stretches),
         fired=fired,
-        at_most=upper(fired, len(stretches), RISK),
+        at_most=_at_most(fired, stretches),
         notices=notices,
     )
+
+
+def _at_most(fired: int, stretches: Sequence[Stretch]) -> float:
+    """The bound on the rate. Stretches that overlap are not so many observations as they are stretches."""
+    apart, until = 0, float("-inf")
+    for stretch in stretches:
+        if stretch.began >= until:
+            apart, until = apart + 1, stretch.until
+    return upper(math.ceil(fired * apart / len(stretches)), apart, RISK)
 
 
 def best(tried: Sequence[Tried], in_force: tuple[float, float]) -> Tried:
