@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,12 @@ def test_names_that_meet_are_told_apart_and_those_that_yaml_would_read_otherwise
     assert {target.platform.namespace for target in found.values()} == {"a", "b", "1e3"}
 
 
+def test_a_context_is_a_text_whatever_it_looks_like() -> None:
+    for context in ("True", "NULL", "admin@prod", "arn:aws:eks:x/y"):
+        (target,) = targets(written([API], {}, Access(context=context))).values()
+        assert target.platform.context == context
+
+
 def workload(container: dict, **metadata: object) -> dict:
     return {
         "metadata": {"name": "api", "namespace": "shop", **metadata},
@@ -141,18 +149,29 @@ def test_a_cluster_that_cannot_be_reached_is_said(daemon: Running, tmp_path: Pat
 @pytest.mark.asyncio
 async def test_each_workload_gets_the_first_preset_that_gives_data() -> None:
     async with FakePrometheus() as server:
-        for preset, app, value in (("http_server", "bookstore-api", "0"), ("requests_total", "bookstore-api", "120.5")):
-            _, selector = counters_of(PrometheusSection(preset=Preset(preset), app=app))
-            vector = {"resultType": "vector", "result": [{"metric": {}, "value": [0, value]}]}
-            server.answers[f"sum(rate({selector}[5m])) * 60"] = vector
-        for app in ("bookstore-api", "bookstore-web"):
-            for preset in PRESETS:
-                _, selector = counters_of(PrometheusSection(preset=Preset(preset), app=app))
-                server.answers.setdefault(f"sum(rate({selector}[5m])) * 60", {"resultType": "vector", "result": []})
-        found = await _counted([API, WEB], server.url, print)
+
+        def answer(preset: str, app: str, namespace: str | None, value: str | None) -> None:
+            section = PrometheusSection(preset=Preset(preset), app=app, namespace=namespace)
+            result = [] if value is None else [{"metric": {}, "value": [0, value]}]
+            query = f"sum(rate({counters_of(section)[1]}[5m])) * 60"
+            server.answers[query] = {"resultType": "vector", "result": result}
+
+        other = replace(API, namespace="staging")
+        for preset in PRESETS:
+            for app, namespace in product(("bookstore-api", "bookstore-web"), ("bookstore", "staging", None)):
+                answer(preset, app, namespace, None)
+        answer("http_server", "bookstore-web", "bookstore", "0")
+        answer("requests_total", "bookstore-web", None, "120.5")  # its series name no namespace
+        answer("requests_total", "bookstore-api", None, "900")  # of both namespaces: nobody's
+        answer("istio", "bookstore-api", "staging", "60")
+        found = await _counted([API, WEB, other], server.url, print)
         assert found == {
-            ("bookstore", "bookstore-api"): Counted(preset="requests_total", app="bookstore-api", events=120.5)
+            ("bookstore", "bookstore-web"): Counted(preset="requests_total", app="bookstore-web", events=120.5),
+            ("staging", "bookstore-api"): Counted(
+                preset="istio", app="bookstore-api", events=60.0, namespace="staging"
+            ),
         }
+        assert 'namespace: "staging"' in written([other], found, Access(prometheus="http://p:9090"))
         server.answer(503, "busy")
         with pytest.raises(Failed, match="Prometheus cannot be asked"):
             await _counted([API], server.url, print)

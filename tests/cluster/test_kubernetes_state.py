@@ -114,6 +114,10 @@ async def test_a_secret_that_somebody_has_damaged_is_said_and_is_no_empty_store(
     await store.create("pause/register", {"n": 1})
     (secret,) = admin.items(f"/api/v1/namespaces/{namespace}/secrets")
     path = f"/api/v1/namespaces/{namespace}/secrets/{secret['metadata']['name']}"
+    admin.patch(path, {"metadata": {"annotations": {"store.watchdog/key": None}}})
+    with pytest.raises(StoreUnavailable, match="has lost its annotation"):
+        await store.list("pause")
+    admin.patch(path, {"metadata": {"annotations": {"store.watchdog/key": "pause/register"}}})
     admin.patch(path, {"data": {"document": "AAAA"}})
     with pytest.raises(StoreUnavailable, match="pause/register"):
         await store.read("pause/register")

@@ -148,6 +148,21 @@ async def test_time_while_the_target_fails_proves_nothing() -> None:
     assert database.looks >= 7
 
 
+async def test_time_while_the_platform_cannot_be_read_proves_nothing() -> None:
+    house, database = await checked()
+    async with house.running() as daemon:
+        await house.pass_(5)
+        house.targets["api"].unit.fail_reads("the API server is away")
+        seen = daemon.board.seen["api"]
+        await house.pass_(420)
+        assert seen.state is not None  # as it was before
+        assert seen.state_error
+        unit, release = house.targets["api"].unit.ref, seen.state.release
+        (fact,) = await seen.keepers[0].read(unit, release, release)
+    assert fact.present is None
+    assert database.looks >= 7
+
+
 async def test_a_schema_that_comes_and_goes_proves_nothing() -> None:
     house, database = await checked()
     async with house.running() as daemon:

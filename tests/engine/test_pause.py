@@ -534,3 +534,28 @@ async def test_an_annotation_on_the_workload_pauses_it_and_what_it_covered_is_ju
             or "rollback" in daemon.board.seen["api"].fresh_why
         )
     assert house.world.writes[0].at >= until + 2.0  # three bad polls of after its end
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_a_window_that_is_taken_out_and_put_back_pauses_again_and_one_that_a_person_ended_does_not() -> None:
+    house = House()
+    house.add()
+    await house.earn()
+    now = house.clock.now()
+    window = Pause(id="w", scope="all", who="configuration", why="x", since=now, until=instant(now + 600))
+    async with house.running() as daemon:
+        await house.pass_(2)
+        for windows, active in (((window,), True), ((), False), ((window,), True)):
+            daemon.pauses.windows = windows
+            await house.pass_(5)
+            assert bool((await daemon.pauses.read("api", "", house.clock.now())).active) is active
+        house.go_bad()
+        await house.when(lambda incident: incident.simulated)
+        assert house.writes == []
+        await house.control.resume("w", "ann")
+        daemon.pauses.windows = ()
+        await house.pass_(5)
+        daemon.pauses.windows = (window,)
+        await house.pass_(5)
+        assert (await daemon.pauses.read("api", "", house.clock.now())).active == ()

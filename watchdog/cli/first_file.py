@@ -12,16 +12,19 @@ from collections.abc import Mapping, Sequence
 from watchdog.model import record
 from watchdog.platforms.kubernetes.discovery import Found
 
+YAML_WORDS = ("true", "false", "null", "yes", "no", "on", "off", "y", "n")
+
 FIELDS = {"Deployment": "deployment", "StatefulSet": "statefulset", "DaemonSet": "daemonset"}
 
 
 @record
 class Counted:
-    """A preset that gives data for a workload. `events` a minute."""
+    """A preset that gives data for a workload. `events` a minute; `namespace` empty = the series name none."""
 
     preset: str
     app: str
     events: float
+    namespace: str = ""
 
 
 @record
@@ -110,7 +113,8 @@ def _signals(one: Found, mark: str, counted: Counted | None) -> list[str]:
         asked = f"{{pods: {{port: {probe.port}, path: {json.dumps(probe.path)}{tls}}}{verify}}}"
         lines.append(f"      health{mark}: {{http: {asked}}}  # its {probe.kind} probe")
     if counted is not None:
-        asked = f"{{preset: {counted.preset}, app: {json.dumps(counted.app)}}}"
+        within = f", namespace: {json.dumps(counted.namespace)}" if counted.namespace else ""
+        asked = f"{{preset: {counted.preset}, app: {json.dumps(counted.app)}{within}}}"
         lines.append(f"      errors{mark}: {{prometheus: {asked}}}  # {counted.events:.0f} requests a minute now")
     if one.insights:
         lines.append(
@@ -125,10 +129,8 @@ def _flow(values: Mapping[str, str]) -> str:
 
 def _scalar(text: str) -> str:
     """Plain where YAML reads it as the same text."""
-    plain = (
-        text.replace("-", "").replace(".", "").isalnum() and text[0].isalpha() and text not in ("true", "false", "null")
-    )
-    return text if plain and text.lower() not in ("yes", "no", "on", "off", "y", "n") else json.dumps(text)
+    plain = text.replace("-", "").replace(".", "").isalnum() and text[0].isalpha()
+    return text if plain and text.lower() not in YAML_WORDS else json.dumps(text)
 
 
 def _words(one: Found) -> str:

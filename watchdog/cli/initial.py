@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,11 +123,15 @@ async def _counted(found: Sequence[Found], url: str, progress: Callable[[str], N
     try:
         for place, one in enumerate(found):
             progress(f"Prometheus: {place} of {len(found)} workloads")
-            for preset in PRESETS:
-                _, every = counters_of(PrometheusSection(preset=Preset(preset), app=one.name))
-                events = await _events_a_minute(source, every, clock.now())
+            # Without the namespace a name that stands in two would count the other's requests as well.
+            alone = sum(other.name == one.name for other in found) == 1
+            for preset, namespace in product(PRESETS, (one.namespace, "") if alone else (one.namespace,)):
+                section = PrometheusSection(preset=Preset(preset), app=one.name, namespace=namespace or None)
+                events = await _events_a_minute(source, counters_of(section)[1], clock.now())
                 if events:
-                    result[(one.namespace, one.name)] = Counted(preset=preset, app=one.name, events=events)
+                    result[(one.namespace, one.name)] = Counted(
+                        preset=preset, app=one.name, events=events, namespace=namespace
+                    )
                     break
         progress("")
     finally:

@@ -48,7 +48,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("describe", "questions", "one target: signals, releases, policy, the road back"),
             Entry("check", "questions", "one look at the signals now, with times of every phase"),
             Entry("incidents", "records", "all incidents, or one with its timeline"),
-            Entry("replay", "replaying", "what would have been rolled back, over what was recorded"),
+            Entry("replay", "replaying", "what would have been blamed, over what was recorded"),
             Entry("tune", "tuning", "knobs for a target from its history, and what each would have cost"),
             Entry("judge", "records", "say whether what was done in an incident was right"),
             Entry("history", "records", "the releases of a target; condemn or clear one"),

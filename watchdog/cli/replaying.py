@@ -91,9 +91,9 @@ def replay(
     path: Path,
     form: str,
 ) -> int:
-    """What would have been rolled back, when and why, over what was recorded.
+    """What would have been blamed, when and why, over what was recorded.
 
-    Nothing is changed: try thresholds here before they may act.
+    The judgement alone, without the gate. Nothing is changed: try thresholds here before they may act.
     """
     terminal = current()
     files = [path, *against]

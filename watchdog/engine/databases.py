@@ -70,7 +70,7 @@ class SchemaKeeper:
             seen.databases[self.name], self._before = str(error), None
             return
         seen.databases[self.name] = databases.describe(schema)
-        if seen.state is None or self._standby():
+        if seen.state is None or seen.state_error or self._standby():  # which release runs is then not known
             self._before = None
         else:
             await self._keep(seen, seen.state, schema)

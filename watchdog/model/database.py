@@ -19,7 +19,7 @@ class Schema:
     digest: str
     """Of everything that `objects` and `migrations` are taken from, whole."""
     objects: JsonObject = field(default_factory=dict)
-    """Digest by name (``table public.orders``); the first `Schema` kept of a release may be cut, `digest` never is."""
+    """Digest by name (``table public.orders``), to name what changed: of a large database the first ones, `digest` is of all."""
     migrations: tuple[str, ...] = ()
     """The newest applied ones, oldest first: ``flyway: 7 add_total``."""
     applied: int = 0

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from watchdog.model import Instant, Pause, PauseRegister, WorkloadState, instant, parse_instant, record
 from watchdog.safety.answers import clock_time, spell
@@ -133,8 +134,8 @@ def is_window(pause: Pause) -> bool:
 
 def annotated(state: WorkloadState | None, target: str) -> tuple[Pause, ...]:
     """The pause that the workload itself asks for by its annotations; it ends by itself, as every pause."""
-    asked = None if state is None else state.hints.get("pause")
-    if not isinstance(asked, Mapping):
+    asked = _asked(state)
+    if asked is None or asked.get("stale"):
         return ()
     who = f"{asked.get('who') or 'somebody'}, by an annotation on the workload"
     until = parse_instant(str(asked["until"]))
@@ -143,16 +144,41 @@ def annotated(state: WorkloadState | None, target: str) -> tuple[Pause, ...]:
     return (Pause(id=name, scope=scope, who=who, why=str(asked.get("why", "")), since=Instant(0.0), until=until),)
 
 
+def annotated_earlier(state: WorkloadState | None, now: Instant) -> str:
+    """Words for a pause that an annotation asks for and whose generation is over, before its end; empty for none."""
+    asked = _asked(state)
+    if asked is None or not asked.get("stale") or now >= parse_instant(str(asked["until"])):
+        return ""
+    until = clock_time(parse_instant(str(asked["until"])))
+    return (
+        f"an annotation on the workload asks for a pause until {until}, for generation {asked.get('generation')}, and the "
+        "workload was changed since"
+    )
+
+
+def _asked(state: WorkloadState | None) -> Mapping[str, Any] | None:
+    asked = None if state is None else state.hints.get("pause")
+    return asked if isinstance(asked, Mapping) else None
+
+
 def is_annotated(pause: Pause) -> bool:
     """Whether an annotation on the workload asks for it: it ends with that."""
     return pause.id.startswith(ANNOTATION)
 
 
 def with_windows(register: PauseRegister, windows: Iterable[Pause]) -> PauseRegister:
-    """The register with the configuration's windows. One that it holds already is as it holds it: counted, or ended."""
+    """The register with the configuration's windows. One that it holds already is as it holds it: counted, or ended.
+
+    One that had ended because it was taken out of the configuration, and stands there again, goes on.
+    """
+    configured = {window.id: window for window in windows}
     held = {pause.id for pause in register.pauses}
-    new = tuple(window for window in windows if window.id not in held)
-    return replace(register, pauses=(*register.pauses, *new)) if new else register
+    back = {p.id for p in register.pauses if p.id in configured and p.ended_by == CONFIGURATION}
+    new = tuple(window for name, window in configured.items() if name not in held)
+    if not new and not back:
+        return register
+    kept = (replace(p, ended_at=None, ended_by="") if p.id in back else p for p in register.pauses)
+    return replace(register, pauses=(*kept, *new))
 
 
 def describe(pause: Pause, now: Instant) -> str:

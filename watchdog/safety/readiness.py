@@ -9,7 +9,7 @@ from __future__ import annotations
 from watchdog.model import Check, Health, Instant, Mode, Outcome, TargetVerdict
 from watchdog.safety.answers import also, asks, blocked, clock_time, passed, spell, unknown
 from watchdog.safety.facts import GateFacts
-from watchdog.safety.pausing import ended_at, is_annotated
+from watchdog.safety.pausing import annotated_earlier, ended_at, is_annotated
 
 BREACH_POLLS = 2
 """The breach stands when one of this many last polls found it failing (decisions.md section 1)."""
@@ -125,7 +125,7 @@ def first_start(facts: GateFacts, _now: Instant) -> Check:
     )
 
 
-def pause(facts: GateFacts, _now: Instant) -> Check:
+def pause(facts: GateFacts, now: Instant) -> Check:
     """No pause covers the target; pauses that cannot be read cover everything (P2, P3)."""
     name, read = "pause", facts.pauses
     if not read.readable:
@@ -136,6 +136,9 @@ def pause(facts: GateFacts, _now: Instant) -> Check:
         ended = read.just_ended
         words = f"the pause ({ended.scope}) by {ended.who} has ended at {clock_time(ended_at(ended))}"
         return unknown(name, Outcome.HOLD, f"{words}; what it covered is judged anew first")
+    earlier = annotated_earlier(facts.state, now)
+    if not read.active and earlier and not going_on:
+        return asks(name, f"{earlier}: set it anew, or take it away")
     if not read.active:
         return passed(name, read.sentence or "not paused")
     first = max(read.active, key=lambda entry: entry.until)

@@ -201,4 +201,8 @@ def _stored(secret: JsonObject) -> Stored:
 
 
 def _key(secret: JsonObject) -> str:
-    return str((secret["metadata"].get("annotations") or {}).get(KEY, ""))
+    """The document's key. Raises StoreUnavailable for a Secret of ours that has lost it: what it held is not "nothing"."""
+    key = (secret["metadata"].get("annotations") or {}).get(KEY)
+    if not key:
+        raise StoreUnavailable(f"the Secret {secret['metadata']['name']} has lost its annotation {KEY}")
+    return str(key)

@@ -90,6 +90,15 @@ async def test_a_role_without_any_right_on_the_tables_sees_the_schema_and_may_wr
             await ask("INSERT INTO orders VALUES (7, 7)")
 
 
+async def test_a_look_that_sees_nothing_is_no_look(server: Server, database: str) -> None:
+    with pytest.raises(Unavailable, match="has no schema 'pubilc'"):
+        await look(server, database, "public", "pubilc")
+    await server.run(database, "DROP TABLE orders", "CREATE SCHEMA bare")
+    for schemas in ((), ("bare",)):
+        with pytest.raises(Unavailable, match="is it the right database"):
+            await look(server, database, *schemas)
+
+
 async def test_a_schema_with_more_than_can_be_kept_is_refused_with_the_way_out(server, database, monkeypatch) -> None:
     monkeypatch.setattr("watchdog.signals.database.reader.MOST_OBJECTS", 1)
     await server.run(database, "CREATE TABLE more (id int)")

@@ -146,10 +146,9 @@ def _pause_of(said: Mapping[str, str], generation: str) -> Mapping[str, Any]:
         meant = int(said.get("pause-generation", ""))
     except ValueError:
         return {"mode": "ask"}
-    if str(meant) != generation:
-        return {}
     why, who = said.get("pause-why", "") or "no reason is given", said.get("pause-by", "")
-    return {"pause": {"until": iso(until), "why": why, "who": who, "generation": meant}}
+    stale = {"stale": True} if str(meant) != generation else {}  # also a change of replicas makes a new generation
+    return {"pause": {"until": iso(until), "why": why, "who": who, "generation": meant, **stale}}
 
 
 def _in_progress(snapshot: Snapshot, rollout: Rollout, memory: Memory) -> bool:

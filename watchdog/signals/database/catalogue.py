@@ -55,6 +55,8 @@ FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE p.prokind IN ('f', 'p') AND {_USERS} AND {_NOT_OF_AN_EXTENSION.format(catalogue="pg_proc", row="p")}
 GROUP BY 1 ORDER BY 1 LIMIT {MOST_OBJECTS + 1}"""
 
+SCHEMAS = "SELECT nspname AS name FROM pg_namespace WHERE nspname = ANY($1::text[])"
+
 HISTORIES = f"""
 SELECT n.nspname AS schema, c.relname AS name, has_table_privilege(c.oid, 'SELECT')
     AND has_schema_privilege(n.oid, 'USAGE') AS readable,

@@ -1,19 +1,19 @@
 """One look at a PostgreSQL database: the schema and the migrations that code has to understand.
 
 Role: the `ports.SchemaSource` of PostgreSQL. Neighbours: `clients.postgres` reads, `catalogue` and `histories` say what. Guarantees:
-read-only; what cannot be read is named in `Schema.unreadable`, never left out in silence; what is kept of a look is bounded,
+read-only; a look that sees nothing is no look; what cannot be read is named in `Schema.unreadable`, never left out in silence; what is kept of a look is bounded,
 its `digest` is of the whole.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from watchdog.clients.postgres import Postgres, Row
 from watchdog.model import Schema
 from watchdog.ports import Unavailable
-from watchdog.signals.database.catalogue import FUNCTIONS, HISTORIES, MOST_OBJECTS, TABLES, TYPES
+from watchdog.signals.database.catalogue import FUNCTIONS, HISTORIES, MOST_OBJECTS, SCHEMAS, TABLES, TYPES
 from watchdog.signals.database.histories import MOST_ROWS, query_of, tool_of
 from watchdog.signals.database.histories import TABLES as HISTORY_TABLES
 
@@ -35,6 +35,7 @@ class PostgresSchemas:
     async def read(self) -> Schema:
         """See `ports.SchemaSource`. Raises Unavailable."""
         async with self._database.look() as ask:
+            there_are = {str(row["name"]) for row in await ask(SCHEMAS, self._schemas)}
             objects = [await ask(query, self._schemas) for query in (TABLES, TYPES, FUNCTIONS)]
             there = await ask(HISTORIES, self._schemas, list(HISTORY_TABLES))
             tools = [(row, tool) for row in there if (tool := tool_of(row)) is not None]
@@ -44,9 +45,18 @@ class PostgresSchemas:
             raise Unavailable(f"more than {MOST_OBJECTS} tables, types or functions: `schemas` names those that matter")
         if any(len(rows) > MOST_ROWS for _, rows in histories):
             raise Unavailable(f"a migration history has more than {MOST_ROWS} rows")
+        self._demand_something(there_are, objects)
         unreadable = tuple(f"{row['schema']}.{row['name']}" for row, _ in tools if not row["readable"])
         named = [(str(row["name"]), str(row["text"] or "")) for rows in objects for row in rows]
         return _schema(named, histories, unreadable)
+
+    def _demand_something(self, there_are: Collection[str], objects: Sequence[Sequence[Row]]) -> None:
+        """Where nothing is looked at nothing ever changes: that must not read as "as it was". Raises Unavailable."""
+        missing = [name for name in self._schemas if name not in there_are]
+        if missing:
+            raise Unavailable(f"the database has no schema {missing[0]!r}")
+        if not any(objects):
+            raise Unavailable("there is no table, type or function to be seen: is it the right database?")
 
     async def close(self) -> None:
         """Nothing stays open between two looks."""
