@@ -7,7 +7,7 @@ returns "known" or raises / returns its *unknown* form; it never turns "could no
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from watchdog.model import (
@@ -21,6 +21,7 @@ from watchdog.model import (
     JsonObject,
     Notice,
     Ownership,
+    Pause,
     Plan,
     Release,
     Resolution,
@@ -133,6 +134,33 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Flush and let go."""
+        ...
+
+
+# -- objects for people ------------------------------------------------------------------------------------------------
+
+
+class PauseObjects(Protocol):
+    """Pauses that people keep as objects of their own outside the store (Kubernetes: `kubectl apply -f pause.yaml`)."""
+
+    async def list(self) -> Sequence[Pause]:
+        """All of them, asked for now; `since` is when each was made. Raises Unavailable also when one cannot be read."""
+        ...
+
+    async def tell(self, pause: Pause) -> None:
+        """Write on the object that it is taken in and what became of it. Nothing when it says so, or is gone. Raises Unavailable."""
+        ...
+
+
+class IncidentObjects(Protocol):
+    """Incidents as people look at them where they look at everything else. A view: the store holds the truth."""
+
+    async def shown(self) -> Mapping[str, Instant]:
+        """What is shown: the state of which moment (`updated_at`), by id. Raises Unavailable."""
+        ...
+
+    async def show(self, incident: Incident) -> None:
+        """Show it as it is, unless a later state is shown already. Raises Unavailable."""
         ...
 
 

@@ -14,7 +14,7 @@ from tests.cluster.workloads import Kubectl
 from watchdog.settings import load_text
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "kubernetes"
-OVERLAYS = (".", "daemon", "state", "replicas")
+OVERLAYS = (".", "daemon", "state", "objects", "replicas")
 
 
 def built(kubectl: Kubectl, overlay: str) -> list[Manifest]:
@@ -50,5 +50,8 @@ def test_replicas_share_the_state_in_the_cluster_and_own_no_volume(kubectl: Kube
     settings = load_text(kinds["ConfigMap"]["data"]["watchdog.yaml"], {}).settings
     assert settings.state.kubernetes is not None
     assert settings.state.kubernetes.namespace == kinds["Deployment"]["metadata"]["namespace"]
-    (lease,) = [rule for rule in kinds["Role"]["rules"] if rule.get("resourceNames")]
+    rules = [rule for entry in entries if entry["kind"] == "Role" for rule in entry["rules"]]
+    assert settings.state.kubernetes.objects
+    assert any(rule["resources"] == ["pauses"] for rule in rules)
+    (lease,) = [rule for rule in rules if rule.get("resourceNames")]
     assert lease["resourceNames"] == [settings.state.kubernetes.name]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from watchdog.engine.board import Watch, WatchedSignal
 from watchdog.engine.control import DaemonControl
-from watchdog.engine.daemon import Daemon, Setup
+from watchdog.engine.daemon import Daemon, Objects, Setup
 from watchdog.engine.pauses import REGISTER
 from watchdog.judgement.rule import Rule
 from watchdog.judgement.threshold import Consecutive
@@ -230,6 +230,7 @@ class House:
         self.mode, self.first_start = "enforce", "observe"
         self.windows: tuple[Window, ...] = ()
         self.reference: tuple[str, ...] = ()
+        self.objects: Objects | None = None
         self.daemon: Daemon | None = None
         self.life = Life()
         self._shared = other is not None
@@ -328,7 +329,7 @@ class House:
         self._lives, self.life = self._lives + 1, Life()
         store: Store = MortalStore(self.store, self.life)
         daemon = self.daemon = Daemon(
-            self.setup(), store, MortalLease(self.lease, self.life), self.recorder, self.clock, SECRET
+            self.setup(), store, MortalLease(self.lease, self.life), self.recorder, self.clock, SECRET, self.objects
         )
         task = asyncio.create_task(daemon.run(), name="daemon")
         try:

@@ -71,6 +71,7 @@ DEFAULTS = {
     "PrometheusSourceSection.verify": True,
     "PrometheusSection.min_events": 20,
     "PrometheusSection.pod_label": "pod",
+    "KubernetesStateSection.objects": False,
     "KubernetesStateSection.name": "watchdog",
     "KubernetesStateSection.lease": "15s",
     "DatabaseSection.schemas": [],

@@ -12,7 +12,7 @@ import errno
 import hashlib
 import secrets
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -28,7 +28,7 @@ from watchdog.clients.http import HttpClient
 from watchdog.clients.post import Poster
 from watchdog.engine.board import Watch, WatchedSignal
 from watchdog.engine.clock import SystemClock
-from watchdog.engine.daemon import Daemon, Setup
+from watchdog.engine.daemon import Daemon, Objects, Setup
 from watchdog.incidents.directory import DirectoryFiles
 from watchdog.incidents.recorder import IncidentRecorder
 from watchdog.platforms.command import CommandPlatform, Commands, CommandWriter
@@ -369,7 +369,8 @@ async def assemble(path: Path, environ: Mapping[str, str]) -> Assembly:
     recorder = IncidentRecorder(
         bundles, redactor, clock, print, version=version("rollback-watchdog"), keep_s=loaded.settings.keep_bundles
     )
-    daemon = Daemon(setup, store, lease, recorder, clock, secret)
+    objects = await objects_of(loaded.settings.state.kubernetes, clients, redactor, setup.report_of)
+    daemon = Daemon(setup, store, lease, recorder, clock, secret, objects)
     configuration = Configuration(path, environ, builder, redactor, loaded)
     daemon.rebuild = configuration.rebuild
     return Assembly(daemon, clients, store, configuration, bundles)
@@ -409,6 +410,22 @@ async def _state_in_cluster(section: KubernetesStateSection, clients: Clients) -
     holder = f"{socket.gethostname()}-{secrets.token_hex(4)}"  # a process that comes again is another one
     lease = KubernetesLease(client, section.namespace, section.name, holder, clients.clock, duration_s=section.lease)
     return KubernetesStore(client, section.namespace, section.name), lease
+
+
+async def objects_of(
+    section: KubernetesStateSection | None,
+    clients: Clients,
+    redactor: Redactor,
+    report_of: Callable[[str], str] = lambda _: "",
+) -> Objects | None:
+    """What people see and make by kubectl, where that is configured. Raises Unavailable."""
+    if section is None or not section.objects:
+        return None
+    from watchdog.stores.kubernetes_objects import KubernetesIncidents, KubernetesPauses  # noqa: PLC0415 - as above
+
+    client = await clients.cluster(section.kubeconfig or "", section.context or "")
+    incidents = KubernetesIncidents(client, section.namespace, lambda text: redactor.text(text)[0], report_of)
+    return Objects(KubernetesPauses(client, section.namespace), incidents)
 
 
 def known_secrets(loaded: Loaded) -> tuple[str, ...]:

@@ -76,12 +76,19 @@ def _known_good() -> Mapping[str, str] | None:
 
 async def examined(loaded: Loaded, known_good: Mapping[str, str] | None) -> list[Examined]:
     """Everything about a configuration and the outside that it names; `known_good` as in `examination.examine`."""
-    from watchdog.cli.composition import Builder, Clients  # noqa: PLC0415 - imports every room
-    from watchdog.cli.examination import Examined, examine, places, state_in_cluster  # noqa: PLC0415 - as above
+    from watchdog.cli.composition import Builder, Clients, objects_of  # noqa: PLC0415 - imports every room
+    from watchdog.cli.examination import (  # noqa: PLC0415 - as above
+        Examined,
+        examine,
+        objects_in_cluster,
+        places,
+        state_in_cluster,
+    )
     from watchdog.clients.http import HttpClient  # noqa: PLC0415 - as above
     from watchdog.engine.clock import SystemClock  # noqa: PLC0415 - as above
     from watchdog.incidents import DirectoryFiles  # noqa: PLC0415 - as above
     from watchdog.ports import Unavailable  # noqa: PLC0415 - as above
+    from watchdog.redaction import Redactor  # noqa: PLC0415 - as above
 
     clock = SystemClock()
     clients = Clients(clock, HttpClient(clock))
@@ -93,6 +100,10 @@ async def examined(loaded: Loaded, known_good: Mapping[str, str] | None) -> list
         if cluster is not None:
             client = await clients.cluster(cluster.kubeconfig or "", cluster.context or "")
             kept = [*kept, *await state_in_cluster(client, cluster.namespace, cluster.name)]
+            objects = await objects_of(cluster, clients, Redactor())
+            if objects is not None:
+                asked = objects_in_cluster(client, objects.pauses, objects.incidents, cluster.namespace)
+                kept = [*kept, *await asked]
         setup = await builder.setup(loaded)
         return [*kept, *await examine(setup.watches, known_good)]
     except Unavailable as error:

@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 from watchdog.engine.board import Watch, WatchedSignal
 from watchdog.engine.control import looking
 from watchdog.model import Counts, Finding, Owner, Unknown, WorkloadState, record
-from watchdog.ports import Platform, PollContext, SchemaSource, Unavailable
+from watchdog.ports import IncidentObjects, PauseObjects, Platform, PollContext, SchemaSource, Unavailable
 from watchdog.safety.databases import describe
 
 QUESTION_S = 15.0
@@ -78,7 +78,9 @@ def _place(question: str, path: Path, is_file: bool) -> Examined:  # noqa: FBT00
 class AsksRights(Protocol):
     """A client of a cluster, as far as it is asked here."""
 
-    async def may(self, verb: str, group: str, resource: str, namespace: str, name: str = "") -> bool:
+    async def may(
+        self, verb: str, group: str, resource: str, namespace: str, name: str = "", *, subresource: str = ""
+    ) -> bool:
         """Whether we may. Raises Unavailable."""
         ...
 
@@ -91,19 +93,59 @@ STATE_RIGHTS = (
 """Verb, group and resource of `deploy/kubernetes/state/role.yaml`, and whether for the one Lease alone."""
 
 
+OBJECT_RIGHTS = (
+    ("list", "pauses", ""),
+    ("patch", "pauses", "status"),
+    *((verb, "incidents", "") for verb in ("get", "list", "create")),
+    ("patch", "incidents", "status"),
+)
+"""Verb, resource and subresource of `deploy/kubernetes/objects/role.yaml`."""
+
+
 async def state_in_cluster(client: AsksRights, namespace: str, name: str) -> list[Examined]:
     """Whether the state can be kept in the cluster, by the rights of this user."""
+    asked = {
+        f"{verb} {resource}": client.may(verb, group, resource, namespace, name if named else "")
+        for verb, group, resource, named in STATE_RIGHTS
+    }
+    words = f"Secrets and the Lease {name} in {namespace} can be kept"
+    return [await _rights("state", asked, namespace, "state", words)]
+
+
+async def objects_in_cluster(
+    client: AsksRights, pauses: PauseObjects, incidents: IncidentObjects, namespace: str
+) -> list[Examined]:
+    """Whether pauses and incidents can be objects there: the definitions are there, and this user may."""
+    command = "kubectl apply -k deploy/kubernetes/objects"
+    group = "rollback-watchdog.dev"
+    asked = {
+        f"{verb} {resource}{'/' if sub else ''}{sub}": client.may(verb, group, resource, namespace, subresource=sub)
+        for verb, resource, sub in OBJECT_RIGHTS
+    }
+    lines = [await _rights("objects", asked, namespace, "objects", f"pauses and incidents in {namespace} can be kept")]
+    if not lines[0].ok:
+        return lines
+    for question, call in (("pauses", pauses.list()), ("incidents", incidents.shown())):
+        found, trouble = await _bounded(call)
+        words = trouble or f"{len(found or ())} {question} are there as objects"
+        lines.append(_line("(service)", question, found is not None, words, "" if found is not None else command))
+    return lines
+
+
+async def _rights(
+    question: str, asked: Mapping[str, Awaitable[bool]], namespace: str, overlay: str, words: str
+) -> Examined:
+    """One line about all these rights."""
     missing = []
-    for verb, group, resource, named in STATE_RIGHTS:
-        allowed, trouble = await _bounded(client.may(verb, group, resource, namespace, name if named else ""))
+    answers = await asyncio.gather(*(_bounded(call) for call in asked.values()))
+    for right, (allowed, trouble) in zip(asked, answers, strict=True):
         if allowed is None:
-            return [_line("(service)", "state", None, trouble)]
-        missing += [] if allowed else [f"{verb} {resource}"]
-    if missing:
-        words = f"in {namespace} may not: {', '.join(missing)}"
-        command = f"kubectl apply -n {namespace} -k deploy/kubernetes/state"
-        return [_line("(service)", "state", False, words, command)]
-    return [_line("(service)", "state", True, f"Secrets and the Lease {name} in {namespace} can be kept")]
+            return _line("(service)", question, None, trouble)
+        missing += [] if allowed else [right]
+    if not missing:
+        return _line("(service)", question, True, words)
+    command = f"kubectl apply -n {namespace} -k deploy/kubernetes/{overlay}"
+    return _line("(service)", question, False, f"in {namespace} may not: {', '.join(missing)}", command)
 
 
 async def _target(watch: Watch, known_good: Mapping[str, str] | None) -> list[Examined]:

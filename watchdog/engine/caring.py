@@ -138,6 +138,7 @@ class Care:
             daemon.board.rearm_all("the pauses can be read again")
         for pause in swept:
             await self.pause_ended(pause)
+        await self._answer_objects()
         now = self._clock.now()
         for pause in pausing.reminders(PauseRegister(pauses=daemon.pauses.known()), now):
             text = f"soon ends: {pausing.describe(pause, now)}"
@@ -151,6 +152,20 @@ class Care:
         if await daemon.pauses.register() is None:
             raise StoreUnavailable(daemon.pauses.trouble)
         return ()
+
+    async def _answer_objects(self) -> None:
+        """Who keeps a pause as an object is told on it when it binds. It binds all the same where that cannot be written."""
+        daemon = self._daemon
+        if daemon.standing_by():
+            return
+        try:
+            if await daemon.pauses.tell(daemon.applied):
+                log.warning("paused by an object", action="paused")
+            self._said.discard("pause-objects")
+        except StoreUnavailable as error:
+            if "pause-objects" not in self._said:
+                self._said.add("pause-objects")
+                log.error("a pause object cannot be answered", action="pause_object", reason=str(error))
 
     def _rearm_after_pauses(self) -> None:
         """Whatever a pause covered that is over is judged on fresh samples, whoever or whatever ended it."""

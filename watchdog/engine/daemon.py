@@ -19,6 +19,7 @@ from watchdog.engine.caring import Care
 from watchdog.engine.databases import LOOK_S, SchemaKeeper
 from watchdog.engine.documents import bounded
 from watchdog.engine.gathering import Gatherer
+from watchdog.engine.mirroring import Mirror
 from watchdog.engine.outbox import Outbox
 from watchdog.engine.pauses import PauseBook
 from watchdog.engine.polling import Poller
@@ -28,7 +29,19 @@ from watchdog.engine.response import Means, Response
 from watchdog.engine.supervisor import LoopGivenUp, Supervisor
 from watchdog.engine.tracking import Finds, Tracker, count_users
 from watchdog.model import Instant, MalformedDocument, Notice, Pause, Sample
-from watchdog.ports import Channel, Clock, Held, Lease, NotHolder, Recorder, Remembering, Store, StoreUnavailable
+from watchdog.ports import (
+    Channel,
+    Clock,
+    Held,
+    IncidentObjects,
+    Lease,
+    NotHolder,
+    PauseObjects,
+    Recorder,
+    Remembering,
+    Store,
+    StoreUnavailable,
+)
 from watchdog.safety import pausing
 from watchdog.safety.permits import PermitOffice
 from watchdog.safety.recurring import Window
@@ -72,6 +85,14 @@ class Loaded:
     failed: int = 0
 
 
+@dataclass(frozen=True)
+class Objects:
+    """What people see and make where they see and make everything else (`kubectl`)."""
+
+    pauses: PauseObjects
+    incidents: IncidentObjects
+
+
 class LeaseLost(LoopGivenUp):
     """Another daemon holds the lease that we held: this one has ended its work and must be started anew."""
 
@@ -80,13 +101,22 @@ class Daemon:
     """One daemon over one store."""
 
     def __init__(
-        self, setup: Setup, store: Store, lease: Lease, recorder: Recorder, clock: Clock, secret: bytes
+        self,
+        setup: Setup,
+        store: Store,
+        lease: Lease,
+        recorder: Recorder,
+        clock: Clock,
+        secret: bytes,
+        objects: Objects | None = None,
     ) -> None:
         """Build every loop; nothing runs before `run`. `secret` signs permits: the same that the writers check with."""
+        self.mirror = None if objects is None else Mirror(store, objects.incidents, clock, self.standing_by)
+        store = store if self.mirror is None else self.mirror.store
         self.setup, self.store, self.lease, self.clock = setup, store, lease, clock
         self.office = PermitOffice(secret)
         self.board = Board(clock)
-        self.pauses = PauseBook(store, clock)
+        self.pauses = PauseBook(store, clock, None if objects is None else objects.pauses)
         self.outbox = Outbox(store, setup.channels, clock)
         self.writers: dict[str, object] = dict(setup.writers)
         self.gatherer = Gatherer(
@@ -140,6 +170,8 @@ class Daemon:
         for watch in self.setup.watches:
             self.add(watch, "start-up")
         self.supervisor.add("outbox", self.outbox.run, limit_s=LIMIT_S)
+        if self.mirror is not None:
+            self.supervisor.add("mirror", self.mirror.run, limit_s=LIMIT_S)
         self.supervisor.add("engine", self.carer.engine, limit_s=LIMIT_S, essential=True)
         self.supervisor.add("care", self.carer.care, limit_s=CARE_LIMIT_S, essential=True)
         try:

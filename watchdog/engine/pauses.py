@@ -7,14 +7,15 @@ unreachable means paused (P3); a pause binds from its acknowledgement; its end r
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
-from watchdog.engine.documents import Documents
+from watchdog.engine.documents import Documents, bounded
 from watchdog.model import Instant, MalformedDocument, Pause, PauseRegister, instant
-from watchdog.ports import Clock, Store, StoreUnavailable
+from watchdog.ports import Clock, PauseObjects, Store, StoreUnavailable, Unavailable
 from watchdog.safety import pausing
 from watchdog.safety.facts import PausesRead
 from watchdog.safety.recurring import Window, known
@@ -29,10 +30,10 @@ log = structlog.get_logger("watchdog.pauses")
 class PauseBook:
     """All pauses of this environment: the register in the store, and windows from the configuration."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        """Use `store`; `windows` are what the configuration brings."""
+    def __init__(self, store: Store, clock: Clock, objects: PauseObjects | None = None) -> None:
+        """Use `store`; `windows` are what the configuration brings, `objects` what people keep outside the store."""
         self._documents = Documents(store, PauseRegister)
-        self._clock = clock
+        self._clock, self._objects = clock, objects
         self.windows: tuple[Window, ...] = ()
         self.last: PauseRegister | None = None
         self.trouble = ""
@@ -43,9 +44,9 @@ class PauseBook:
             await self._documents.change(REGISTER, lambda register: register or PauseRegister())
 
     async def register(self) -> PauseRegister | None:
-        """The register, fresh from the store; None = unreadable, so paused."""
+        """The register and the objects, read now; None = one of them is unreadable, so paused."""
         try:
-            register = await self._documents.read(REGISTER)
+            register, objects = await asyncio.gather(self._documents.read(REGISTER), self._asked())
         except (StoreUnavailable, MalformedDocument) as error:
             self.trouble = str(error)
             return None
@@ -53,6 +54,8 @@ class PauseBook:
             self.trouble = "the pause register is missing from the store"
             return None
         self.trouble = ""
+        if objects is not None:
+            register = pausing.with_objects(register, objects, self._clock.now())
         self.last = register
         return pausing.with_windows(register, self._configured())
 
@@ -87,7 +90,8 @@ class PauseBook:
     async def end(self, id_or_scope: str, who: str) -> tuple[Pause, ...]:
         """End the active pauses of that id or scope. Returns those that were ended. Raises PauseRefused for none.
 
-        A window of the configuration ends only by its id: who resumes a scope means the pauses that people have made.
+        A window of the configuration ends only by its id: who resumes a scope means the pauses that people have made. An
+        object ends where it is kept.
         """
         ended: list[str] = []
 
@@ -98,9 +102,11 @@ class PauseBook:
             ended[:] = [
                 pause.id
                 for pause in open_
-                if pause.id == id_or_scope or (pause.scope == id_or_scope and not pausing.is_window(pause))
+                if not pausing.is_object(pause)
+                and (pause.id == id_or_scope or (pause.scope == id_or_scope and not pausing.is_window(pause)))
             ]
-            for pause_id in ended or [id_or_scope]:
+            objects = [pause.id for pause in open_ if pausing.is_object(pause) and pause.scope == id_or_scope]
+            for pause_id in ended or objects or [id_or_scope]:
                 register = pausing.end(register, pause_id, who=who, now=now)
             return register
 
@@ -111,7 +117,8 @@ class PauseBook:
         """Count an act that these pauses kept from happening."""
 
         def change(register: PauseRegister) -> PauseRegister:
-            noted = pausing.with_windows(register, self._running(self._clock.now()))
+            new = (pause for pause in pauses if pausing.is_object(pause))
+            noted = pausing.with_windows(register, (*self._running(self._clock.now()), *new))
             return pausing.count_suppressed(noted, pauses)
 
         await self._change(change)
@@ -119,14 +126,44 @@ class PauseBook:
     async def sweep(self) -> tuple[Pause, ...]:
         """Note windows that begin, mark what is over; the latter are given back once, for what follows from their end."""
         ran_out: list[Pause] = []
+        objects = await self._asked()
 
         def change(register: PauseRegister) -> PauseRegister:
-            after, gone = pausing.sweep(register, self._clock.now(), self._configured())
+            after, gone = pausing.sweep(register, self._clock.now(), self._configured(), objects)
             ran_out[:] = gone
             return after
 
         await self._change(change)
         return tuple(ran_out)
+
+    async def tell(self, settled: Callable[[Pause], bool]) -> bool:
+        """Say on each object what the register knows of it; whether one binds from now on. Raises StoreUnavailable.
+
+        An object is answered only when it is `settled`: no write that passed the gate before it is under way.
+        """
+        if self._objects is None:
+            return False
+        held = {pause.id: pause for pause in (self.last or PauseRegister()).pauses}
+        began = False
+        for asked in await self._asked() or ():
+            pause = held.get(asked.id)
+            if pause is None or not settled(pause):
+                continue
+            began = began or asked.applied_at is None
+            try:
+                await bounded(self._objects.tell(pause))
+            except Unavailable as error:
+                raise StoreUnavailable(f"{asked.id}: {error}") from error
+        return began
+
+    async def _asked(self) -> Sequence[Pause] | None:
+        """The objects as they are now, None where there are none to ask for. Raises StoreUnavailable."""
+        if self._objects is None:
+            return None
+        try:
+            return await bounded(self._objects.list())
+        except Unavailable as error:
+            raise StoreUnavailable(f"the pause objects cannot be read: {error}") from error
 
     def _configured(self) -> tuple[Pause, ...]:
         return known(self.windows, self._clock.now())

@@ -31,8 +31,11 @@ KEEP_ENDED = 200
 ANNOTATION = "annotation-"
 """Begin of the id of a pause that a workload asks for itself."""
 
-ITS_END, CONFIGURATION = "its end", "the configuration"
-"""Who ended a pause that nobody has ended: it ran out, or the window was taken out of the file."""
+OBJECT = "object-"
+"""Begin of the id of a pause that somebody keeps as an object outside the store."""
+
+ITS_END, CONFIGURATION, DELETED = "its end", "the configuration", "whoever deleted the object"
+"""Who ended a pause that nobody has ended: it ran out, the window was taken out of the file, or the object is gone."""
 
 LONGEST_TEXT = 500
 """Characters of who and why: the register is one bounded document."""
@@ -166,6 +169,36 @@ def is_annotated(pause: Pause) -> bool:
     return pause.id.startswith(ANNOTATION)
 
 
+def is_object(pause: Pause) -> bool:
+    """Whether somebody keeps it as an object outside the store: it ends when that is deleted, or by itself."""
+    return pause.id.startswith(OBJECT)
+
+
+def with_objects(register: PauseRegister, objects: Iterable[Pause], now: Instant) -> PauseRegister:
+    """The register with the objects that were read just now.
+
+    Object and register are one pause: the object says until when and why, the register since when it binds and what it
+    has counted. One that is seen for the first time begins now, whatever time it names as its own; one that the register holds
+    and that is gone has ended now; one that had ended and was given a later end begins anew.
+    """
+    asked = {pause.id: pause for pause in objects}
+    kept = tuple(_held(pause, asked.pop(pause.id, None), now) for pause in register.pauses)
+    new = tuple(replace(pause, since=now, applied_at=now) for pause in asked.values() if now < pause.until)
+    return register if not new and kept == register.pauses else replace(register, pauses=(*kept, *new))
+
+
+def _held(pause: Pause, asked: Pause | None, now: Instant) -> Pause:
+    """A pause of the register as its object has it now, if it has one."""
+    if not is_object(pause):
+        return pause
+    if asked is None:
+        gone = pause.ended_at is None and now < pause.until
+        return replace(pause, ended_at=now, ended_by=DELETED) if gone else pause
+    if pause.ended_at is not None and now < asked.until:
+        return replace(asked, since=now, applied_at=now)
+    return replace(pause, until=asked.until, why=asked.why, who=asked.who) if pause.ended_at is None else pause
+
+
 def with_windows(register: PauseRegister, windows: Iterable[Pause]) -> PauseRegister:
     """The register with the configuration's windows. One that it holds already is as it holds it: counted, or ended.
 
@@ -227,6 +260,8 @@ def end(register: PauseRegister, pause_id: str, *, who: str, now: Instant) -> Pa
     found = next((pause for pause in register.pauses if pause.id == pause_id), None)
     if found is None and pause_id.startswith(ANNOTATION):
         raise PauseRefused(f"{pause_id} ends when the annotation is taken away from the workload")
+    if pause_id.startswith(OBJECT):
+        raise PauseRefused(f"{pause_id} ends when its object is deleted: `kubectl get pauses` shows it")
     if found is None:
         raise PauseRefused(f"there is no pause {pause_id!r}; see `watchdog pauses`")
     if not is_active(found, now):
@@ -235,17 +270,19 @@ def end(register: PauseRegister, pause_id: str, *, who: str, now: Instant) -> Pa
 
 
 def sweep(
-    register: PauseRegister, now: Instant, windows: Iterable[Pause] = ()
+    register: PauseRegister, now: Instant, windows: Iterable[Pause] = (), objects: Iterable[Pause] | None = None
 ) -> tuple[PauseRegister, tuple[Pause, ...]]:
     """Note what begins, mark what is over, drop what ended long ago; also gives the ones just marked, for their notices.
 
     `windows` are the configuration's: those that run are taken into the register, and what it holds of one that is no
-    longer among them has ended with the configuration.
+    longer among them has ended with the configuration. `objects` are those that were read just now, None = not asked for.
     """
     windows = tuple(windows)
     configured = {window.id for window in windows}
-    noted = with_windows(register, (window for window in windows if is_active(window, now)))
-    over: list[Pause] = []
+    noted = register if objects is None else with_objects(register, objects, now)
+    open_before = {pause.id for pause in register.pauses if pause.ended_at is None}
+    noted = with_windows(noted, (window for window in windows if is_active(window, now)))
+    over: list[Pause] = [pause for pause in noted.pauses if pause.ended_by == DELETED and pause.id in open_before]
     marked: list[Pause] = []
     for pause in noted.pauses:
         found = _over(pause, now, configured)

@@ -25,6 +25,11 @@ class KubernetesStateSection(Section):
         description="Seconds after which another daemon takes over from one that is gone. Default 15 s. Longer than the longest "
         "write: a helm or command rollback needs minutes.",
     )
+    objects: Annotated[bool, Flag()] = Field(
+        default=False,
+        description="true = pauses and incidents also as objects of that namespace (`kubectl get incidents`, `kubectl apply -f pause.yaml`). "
+        "Needs deploy/kubernetes/objects; while pauses cannot be listed nothing is done. Default false.",
+    )
     context: Text | None = Field(default=None, description="Context of the kubeconfig. None = the current one.")
     kubeconfig: AbsolutePath | None = Field(
         default=None, description="A kubeconfig. None = KUBECONFIG, ~/.kube/config, or the pod's own service account."
