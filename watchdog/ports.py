@@ -531,6 +531,14 @@ class Control(Protocol):
         """``{"incident": document, "report": where it lies, or empty}``. A unique beginning of the id is enough."""
         ...
 
+    async def drill(self, target: str, who: str, *, tell: bool) -> JsonObject:
+        """A breach that did not happen, through everything but the write, with the time of each part.
+
+        ``{"target", "drill", "parts": [{"name", "took_s", "ok", "sentence"}], "decision", "plan", "report", "ok",
+        "sentence"}``; a part's `ok` is null where there was nothing to try. With `tell` the target's channels get one message.
+        """
+        ...
+
     async def judge(self, incident: str, verdict: str, who: str, why: str) -> JsonObject:
         """A person's word on a closed incident, `verdict` ``right`` or ``wrong``: ``{"incident", "reviewed", "sentence"}``.
 

@@ -68,3 +68,19 @@ def test_a_newer_release_between_decision_and_write_is_never_overwritten(shop: S
     assert "intent" not in kinds_of(incident)
     wait_rolled_out(shop.kubectl)
     assert (shop.requests(), shop.image()) == ([], "bookstore:3.0")
+
+
+def test_a_drill_goes_all_the_way_to_the_dry_run_and_changes_nothing(shop: Shop) -> None:
+    daemon = shop.open({"pods": PODS})
+    shop.release("bookstore:1.1")
+    wait_rolled_out(shop.kubectl)
+    daemon.wait(lambda: "bookstore:1.1" in daemon.grades(NAME), "the release is known", within=20.0)
+    typed = daemon.type("drill", NAME)
+    print(typed.out, typed.err)
+    assert typed.code == 0, typed.out + typed.err
+    assert f"DRILL of {NAME}: every part that could be tried works" in typed.out
+    assert "dry run" in typed.out
+    assert (shop.requests(), shop.image(), daemon.incidents()) == ([], "bookstore:1.1", [])
+    assert len(shop.dry_runs()) == 1
+    bundle = next((daemon.folder / "incidents").glob("drill-*"))
+    assert "DRILL" in (bundle / "report.md").read_text()

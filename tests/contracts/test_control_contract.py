@@ -87,6 +87,7 @@ ANSWERS: dict[str, Ask] = {
     "approve": lambda c, _now, i, _g: c.approve(i, "ann", "fine"),
     "cancel": lambda c, _now, i, _g: c.cancel(i, "ann", "no"),
     "judge": lambda c, _now, i, _g: judged(c, i),
+    "drill": lambda c, _now, _i, _g: c.drill(TARGET, "ann", tell=True),
     "history_edit": lambda c, _now, _i, g: c.history_edit(TARGET, g, "condemn", "ann", "leaks"),
     "reload": lambda c, _now, _i, _g: c.reload(),
 }

@@ -44,6 +44,14 @@ def test_the_report_is_versioned_json_and_names_the_incident():
     assert report["written_at"] == "2026-01-01T12:01:41.000000Z"
 
 
+def test_the_report_of_a_drill_says_that_it_was_one_and_asks_for_nothing():
+    drill = replace(recovered(), target="DRILL of books-api", reason=CloseReason.WOULD_HAVE)
+    report = document(drill)
+    assert report["headline"] == "DRILL of books-api: nothing was wrong, and nothing was written"
+    assert [step.startswith("Nothing: this was a drill") for step in report["next_steps"]] == [True]
+    assert page(drill).startswith("# DRILL of books-api")
+
+
 def test_what_was_felt_counts_only_the_time_of_the_incident_and_leaves_unknown_out():
     impact = {row["signal"]: row for row in document(recovered())["impact"]}
     errors, health = impact["errors"], impact["health"]

@@ -195,6 +195,7 @@ async def test_every_order_carries_who(served: Served) -> None:
         ("/stop", {}, "stop"),
         ("/arm", {"target": "bookstore-api"}, "arm"),
         ("/targets/bookstore-api/rollback", {}, "rollback"),
+        ("/targets/bookstore-api/drill", {"tell": True}, "drill"),
         ("/incidents/inc-1/approve", {}, "approve"),
         ("/incidents/inc-1/cancel", {}, "cancel"),
         ("/incidents/inc-1/judge", {"verdict": "wrong"}, "judge"),

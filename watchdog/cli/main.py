@@ -60,6 +60,7 @@ SECTIONS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("pause", "pausing", "stop acting for a while; watching goes on"),
             Entry("resume", "pausing", "end a pause"),
             Entry("pauses", "pausing", "pauses, active and ended"),
+            Entry("drill", "drilling", "a breach that did not happen, through everything but the write"),
             Entry("arm", "orders", "let it act after a first start on an empty store"),
         ),
     ),

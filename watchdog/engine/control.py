@@ -16,6 +16,7 @@ from watchdog.engine import views
 from watchdog.engine.board import Seen
 from watchdog.engine.daemon import Daemon
 from watchdog.engine.documents import Documents
+from watchdog.engine.drilling import Drill
 from watchdog.engine.polling import Poller
 from watchdog.engine.response import Response
 from watchdog.judgement import ledger
@@ -329,6 +330,10 @@ class DaemonControl:
         await self._cancel(found, who, why)
         text = f"cancelled; no automatic act on {found.blamed.label} until `watchdog history {found.target} clear`"
         return {"incident": found.id, "fingerprint": found.blamed.fingerprint, "sentence": text}
+
+    async def drill(self, target: str, who: str, *, tell: bool) -> JsonObject:
+        """See `ports.Control.drill`."""
+        return await Drill(self._daemon, self._seen(target), self._response(target), who, tell=tell).run()
 
     async def judge(self, incident: str, verdict: str, who: str, why: str) -> JsonObject:
         """See `ports.Control.judge`."""

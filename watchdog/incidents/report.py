@@ -70,6 +70,8 @@ def headline(incident: Incident) -> str:
     """What happened, in one sentence."""
     way = f"{incident.target} from {incident.blamed.label}"
     good = f" to {incident.good.label}" if incident.good else ""
+    if incident.drill:
+        return f"{incident.target}: nothing was wrong, and nothing was written"
     if incident.reason is None:
         return f"{incident.target}: {incident.blamed.label} is suspected; the response stands at {incident.stage.value}"
     sentences = {
@@ -96,6 +98,8 @@ def severity(incident: Incident) -> str:
 
 def next_steps(incident: Incident) -> list[str]:
     """What a person should do now, the most urgent first."""
+    if incident.drill:
+        return ["Nothing: this was a drill. The decision below is what the gate said as if the target had been failing"]
     steps = []
     good = incident.good.label if incident.good else "a release known to be good"
     if incident.needs_human:

@@ -7,6 +7,7 @@ from watchdog.model.codec import MalformedDocument, from_document, iso, parse_in
 from watchdog.model.database import Schema, SchemaRecord, SchemaSeen
 from watchdog.model.decision import Check, Decision, Effect, Mode, Outcome, Permit
 from watchdog.model.incident import (
+    DRILL,
     Approval,
     CloseReason,
     Entry,
@@ -39,7 +40,7 @@ from watchdog.model.workload import (
 )
 
 __all__ = [
-    "Act", "Approval", "Breach", "Budget", "Check", "CloseReason", "Confirmation", "Counts", "DataSafety", "Decision", "Effect", "Entry",
+    "DRILL", "Act", "Approval", "Breach", "Budget", "Check", "CloseReason", "Confirmation", "Counts", "DataSafety", "Decision", "Effect", "Entry",
     "Evidence", "EvidenceFile", "Finding", "Grade", "Health", "Incident", "Instance", "Instant", "Intent", "Issue",
     "JsonObject", "MalformedDocument", "MinuteCount", "Mode", "Notice", "Outcome", "Override", "Owner", "Ownership",
     "Pause", "PauseRegister", "Permit", "Plan", "Progress", "Reading", "Release", "Resolution", "Sample", "Schema", "SchemaRecord", "SchemaSeen", "SignalVerdict",

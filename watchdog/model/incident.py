@@ -16,6 +16,9 @@ from watchdog.model.record import Instant, JsonObject, record
 from watchdog.model.release import Release
 from watchdog.model.unit import UnitRef
 
+DRILL = "DRILL of "
+"""Begin of the target that the record of a drill names: no target has a space in its name."""
+
 
 class Stage(StrEnum):
     """Where a response stands."""
@@ -176,6 +179,11 @@ class Incident:
     def open(self) -> bool:
         """Not closed yet."""
         return self.stage is not Stage.CLOSED
+
+    @property
+    def drill(self) -> bool:
+        """The record of a drill: nothing was wrong, and it stands among no incidents."""
+        return self.target.startswith(DRILL)
 
     @property
     def intent(self) -> Intent | None:

@@ -317,6 +317,22 @@ class FakeControl:
         row.update(stage="closed", reason="cancelled", closed_at=iso(self.now()))
         return {"incident": row["id"], "fingerprint": "f7f7f7f7f7f7f7f7", "sentence": f"cancelled by {who}"}
 
+    async def drill(self, target: str, who: str, *, tell: bool) -> JsonObject:
+        """As `ports.Control`."""
+        await self._begin("drill", target=target, who=who, tell=tell)
+        self._row(target)
+        part = {"kind": "Part", "v": 1, "name": "gate", "took_s": 0.02, "ok": True, "sentence": "it would ask"}
+        return {
+            "target": target,
+            "drill": f"drill-{target}-0a1b2c3d",
+            "parts": [part, {**part, "name": "approval", "ok": None, "sentence": "nothing would be asked"}],
+            "decision": self.decision,
+            "plan": None,
+            "report": "",
+            "ok": True,
+            "sentence": f"DRILL of {target}: every part that could be tried works; nothing was written to it",
+        }
+
     async def judge(self, incident: str, verdict: str, who: str, why: str) -> JsonObject:
         """As `ports.Control`."""
         await self._begin("judge", incident=incident, verdict=verdict, who=who, why=why)

@@ -64,6 +64,7 @@ ROUTES = (
     Route(method="GET", path="/targets/{target}/polls", handler="polls"),
     Route(method="POST", path="/targets/{target}/check", handler="check"),
     Route(method="POST", path="/targets/{target}/rollback", handler="rollback", scope="act"),
+    Route(method="POST", path="/targets/{target}/drill", handler="drill", scope="act"),
     Route(method="POST", path="/targets/{target}/history/{fingerprint}/{verb:condemn|clear}", handler="history_edit", scope="act"),
     Route(method="GET", path="/incidents", handler="incidents"),
     Route(method="GET", path="/incidents/{incident}", handler="incident"),
@@ -135,6 +136,14 @@ class Api:
         signal = fields.optional("signal")
         fields.finish()
         return await _asked(self._control.check(request.match_info["target"], signal))
+
+    async def drill(self, request: web.Request) -> web.Response:
+        """``POST /targets/{target}/drill`` ``{tell?, as?}``: nothing is written to the workload; channels get a message."""
+        fields = await fields_of(request)
+        tell = fields.flag("tell")
+        who = await self._who(request, fields)
+        _log.info("a drill was ordered", action="order", order=f"{request.method} {request.path}", actor=who)
+        return await _asked(self._control.drill(request.match_info["target"], who, tell=tell))
 
     async def incidents(self, request: web.Request) -> web.Response:
         """``GET /incidents?target=&open=true``."""
