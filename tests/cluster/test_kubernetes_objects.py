@@ -162,6 +162,7 @@ async def test_no_secret_is_shown(world: World, admin: KubeApi, namespace: str) 
         ({"until": None}, "until"),
         ({"until": "tomorrow"}, "until"),
         ({"scope": "everything"}, "scope"),
+        ({"scope": "platform/nomad"}, "scope"),
         ({"scope": None}, "scope"),
     ],
 )
@@ -170,6 +171,11 @@ def test_a_pause_without_reason_end_or_a_known_scope_is_refused_when_it_is_appli
 ) -> None:
     with pytest.raises(Refused, match=why):
         admin.post(pauses_path, pause("maintenance", "all", instant(NOW + 600), **spoilt))
+
+
+@pytest.mark.parametrize("scope", ["selector/team=payments,tier=web", "platform/container_app", "group/shop-1.x"])
+def test_every_kind_of_scope_is_taken(definitions: None, admin: KubeApi, pauses_path: str, scope: str) -> None:
+    admin.post(pauses_path, pause("maintenance", scope, instant(NOW + 600)))
 
 
 def test_the_scope_of_a_pause_does_not_change_and_its_end_may(

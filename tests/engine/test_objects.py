@@ -113,7 +113,7 @@ async def test_an_act_that_an_object_suppressed_is_counted_before_the_register_h
     book = PauseBook(house.inner, house.clock, pauses)
     await book.begin(first_start=True)
     pause_id = apply(house, pauses, 600)
-    read = await book.read("api", "", house.clock.now())
+    read = await book.read(house.targets["api"].policy, house.clock.now())
     await book.count_suppressed(read.active)
     await book.sweep()
     await book.tell(lambda _: True)

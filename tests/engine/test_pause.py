@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from datetime import UTC
 
 import looptime
@@ -549,7 +550,7 @@ async def test_a_window_that_is_taken_out_and_put_back_pauses_again_and_one_that
         for windows, active in (((window,), True), ((), False), ((window,), True)):
             daemon.pauses.windows = windows
             await house.pass_(5)
-            assert bool((await daemon.pauses.read("api", "", house.clock.now())).active) is active
+            assert bool((await daemon.pauses.read(house.targets["api"].policy, house.clock.now())).active) is active
         house.go_bad()
         await house.when(lambda incident: incident.simulated)
         assert house.writes == []
@@ -558,4 +559,29 @@ async def test_a_window_that_is_taken_out_and_put_back_pauses_again_and_one_that
         await house.pass_(5)
         daemon.pauses.windows = (window,)
         await house.pass_(5)
-        assert (await daemon.pauses.read("api", "", house.clock.now())).active == ()
+        assert (await daemon.pauses.read(house.targets["api"].policy, house.clock.now())).active == ()
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_a_pause_by_selector_or_platform_covers_the_targets_that_fit_and_no_others() -> None:
+    house = House()
+    api = house.add("api", labels=("team=payments", "tier=web"))
+    web = house.add("web", labels=("team=books", "tier=web"))
+    api.policy, web.policy = replace(api.policy, platform="helm"), replace(web.policy, platform="kubernetes")
+    await house.earn("api")
+    await house.earn("web")
+    async with house.running():
+        await house.pass_(3)
+        for nothing in ("selector/team=nobody", "selector/team=payments,tier=db", "platform/command"):
+            with pytest.raises(ControlRefused, match="matches nothing"):
+                await house.control.pause(nothing, instant(house.clock.now() + 600), "x", "ann")
+        await house.pause(600, "selector/team=payments,tier=web")
+        house.go_bad("api")
+        house.go_bad("web")
+        await house.until(lambda: house.writes)
+        await house.pass_(30)
+        assert (len(api.unit.our_writes), len(web.unit.our_writes)) == (0, 1)
+        states = {row["name"]: row["state"] for row in house.control.status()["targets"]}
+        assert states["api"] == "paused"
+        assert states["web"] != "paused"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.safety.passing import NOW, PAUSE, passing
-from watchdog.model import Instant, Outcome, Pause, PauseRegister, from_document, to_document
+from watchdog.model import Instant, Outcome, Pause, PauseRegister, TargetPolicy, from_document, to_document
 from watchdog.safety.gate import pass_gate
 from watchdog.safety.pausing import (
     KEEP_ENDED_S,
@@ -30,6 +30,7 @@ from watchdog.safety.pausing import (
 )
 
 EMPTY = PauseRegister()
+API = TargetPolicy(target="api", group="shop", platform="helm", labels=("team=payments", "tier=web"))
 
 
 def later(seconds: float) -> Instant:
@@ -54,6 +55,8 @@ def made(
         ("group/shop", Scope(kind="group", name="shop")),
         ("target/book-store.api_2", Scope(kind="target", name="book-store.api_2")),
         ("target/x", Scope(kind="target", name="x")),
+        ("selector/a=b,c=d", Scope(kind="selector", name="a=b,c=d")),
+        ("platform/container_app", Scope(kind="platform", name="container_app")),
     ],
 )
 def test_scopes_are_read(text: str, scope: Scope) -> None:
@@ -77,16 +80,22 @@ def test_scopes_are_read(text: str, scope: Scope) -> None:
         "api",
         "target/-x",
         "target/*",
+        "selector/tier",
+        "selector/tier=",
+        "selector/=web",
+        "selector/tier=web,",
     ],
 )
 def test_a_mistyped_scope_is_refused_when_a_pause_is_made(text: str) -> None:
-    with pytest.raises(PauseRefused, match=r"expected all, group/NAME or target/NAME"):
+    with pytest.raises(
+        PauseRefused, match=r"expected all, group/NAME, target/NAME, selector/KEY=VALUE or platform/KIND"
+    ):
         made(scope=text)
 
 
-@pytest.mark.parametrize("text", ["selector/tier=web", "platform/kubernetes"])
-def test_scopes_of_a_later_version_are_refused_by_name(text: str) -> None:
-    with pytest.raises(PauseRefused, match="not in this version"):
+@pytest.mark.parametrize("text", ["platform/nomad", "platform/"])
+def test_a_platform_that_is_none_is_refused_with_those_that_are(text: str) -> None:
+    with pytest.raises(PauseRefused, match="one of kubernetes, helm, container_app, command"):
         parse_scope(text)
 
 
@@ -101,58 +110,65 @@ def test_scopes_of_a_later_version_are_refused_by_name(text: str) -> None:
         ("target/api", "api", "shop", True),
         ("target/api", "web", "api", False),
         ("taget/web", "api", "shop", True),
+        ("selector/tier=db", "api", "shop", False),
         ("selector/tier=web", "api", "shop", True),
+        ("selector/tier=web,team=payments", "api", "shop", True),
+        ("selector/tier=web,team=books", "api", "shop", False),
+        ("selector/tier", "api", "shop", True),
+        ("platform/helm", "api", "shop", True),
+        ("platform/kubernetes", "api", "shop", False),
+        ("platform/nomad", "api", "shop", True),
         ("", "api", "shop", True),
     ],
 )
 def test_what_a_pause_covers_and_one_not_understood_covers_everything(
     scope: str, target: str, group: str, expected: bool
 ) -> None:
-    assert covers(replace(PAUSE, scope=scope), target, group) is expected
+    assert covers(replace(PAUSE, scope=scope), replace(API, target=target, group=group)) is expected
 
 
 # -- what counts as paused -------------------------------------------------------------------------------------------
 
 
 def test_a_missing_register_means_paused() -> None:
-    read = active(None, NOW, "api", "shop")
+    read = active(None, NOW, API)
     assert not read.readable
     assert "missing" in read.sentence
     assert pass_gate(passing(pauses=read), NOW).outcome is Outcome.HOLD
 
 
 def test_an_unreadable_register_means_paused_and_says_why() -> None:
-    read = active(None, NOW, "api", "shop", trouble="the store did not answer within 2 s")
+    read = active(None, NOW, API, trouble="the store did not answer within 2 s")
     assert "did not answer" in pass_gate(passing(pauses=read), NOW).sentence
 
 
 def test_an_empty_register_means_not_paused() -> None:
-    read = active(EMPTY, NOW, "api", "shop")
+    read = active(EMPTY, NOW, API)
     assert (read.readable, read.active) == (True, ())
     assert pass_gate(passing(pauses=read), NOW).outcome is Outcome.ROLL_BACK
 
 
 def test_a_pause_binds_until_its_end_and_not_at_it() -> None:
     register = made(for_s=60.0)
-    assert active(register, later(59.9), "api", "shop").active
-    assert not active(register, later(60.0), "api", "shop").active
+    assert active(register, later(59.9), API).active
+    assert not active(register, later(60.0), API).active
 
 
 def test_a_clock_that_stepped_back_opens_no_hole() -> None:
-    assert active(made(), later(-3600), "api", "shop").active
+    assert active(made(), later(-3600), API).active
     assert end(made(), "p-1", who="bea", now=later(-3600)).pauses[0].ended_at == later(-3600)
 
 
 def test_a_window_of_the_configuration_binds_from_its_beginning_to_its_end() -> None:
     window = replace(PAUSE, since=later(60), until=later(120), applied_at=None)
     register = PauseRegister(pauses=(window,))
-    bound = [second for second in range(0, 180, 20) if active(register, later(second), "api", "shop").active]
+    bound = [second for second in range(0, 180, 20) if active(register, later(second), API).active]
     assert bound == [60, 80, 100]
 
 
 def test_all_that_cover_are_named() -> None:
     register = made(made(made(scope="group/shop"), "p-2", "target/api"), "p-3", "target/web")
-    read = active(register, NOW, "api", "shop")
+    read = active(register, NOW, API)
     assert [pause.id for pause in read.active] == ["p-1", "p-2"]
     assert "group/shop paused by anna: maintenance; until" in read.sentence
 
@@ -161,7 +177,7 @@ def test_a_pause_survives_the_store() -> None:
     register = end(made(made(), "p-2"), "p-1", who="bea", now=later(5))
     again = from_document(PauseRegister, to_document(register))
     assert again == register
-    assert [pause.id for pause in active(again, later(6), "api", "shop").active] == ["p-2"]
+    assert [pause.id for pause in active(again, later(6), API).active] == ["p-2"]
 
 
 # -- making and ending -----------------------------------------------------------------------------------------------
@@ -311,7 +327,7 @@ def _agrees(register: PauseRegister, book: dict[str, tuple[str, int]], clock: in
     for target, group in MEMBERS.items():
         names = {"all", f"target/{target}", f"group/{group}"}
         expected = {name for name, (scope, until) in book.items() if scope in names and clock < until}
-        read = active(register, later(clock), target, group)
+        read = active(register, later(clock), replace(API, target=target, group=group))
         assert {pause.id for pause in read.active} == expected
         assert all(is_active(pause, later(clock)) for pause in read.active)
         outcome = pass_gate(passing(pauses=read), NOW).outcome

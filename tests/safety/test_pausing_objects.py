@@ -7,9 +7,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.model import Instant, Pause, PauseRegister, instant
+from watchdog.model import Instant, Pause, PauseRegister, TargetPolicy, instant
 from watchdog.safety import pausing
 
+API = TargetPolicy(target="api")
 NOW = instant(1_000.0)
 ASKED = Pause(
     id="object-maintenance",
@@ -46,7 +47,7 @@ def test_one_that_is_gone_has_ended_and_what_it_covered_counts_as_just_ended() -
     gone = taken_in(register=taken_in(ASKED), now=instant(1_100.0))
     (pause,) = gone.pauses
     assert (pause.ended_at, pause.ended_by) == (1_100.0, pausing.DELETED)
-    read = pausing.active(gone, instant(1_101.0), "api", "", fresh_from=instant(1_050.0))
+    read = pausing.active(gone, instant(1_101.0), API, fresh_from=instant(1_050.0))
     assert (read.active, read.just_ended) == ((), pause)
 
 
@@ -78,7 +79,7 @@ def test_it_pauses_exactly_while_its_object_is_there_and_not_over(steps: list[tu
     for there, passed, length in steps:
         now = instant(now + passed)
         objects = (replace(ASKED, until=instant(now + length)),) if there else ()
-        read = pausing.active(pausing.with_objects(register, objects, now), now, "api", "")
+        read = pausing.active(pausing.with_objects(register, objects, now), now, API)
         assert bool(read.active) == (there and instant(now + length) > now)
         if passed > 10:
             register, _ = pausing.sweep(register, now, objects=objects)

@@ -269,3 +269,20 @@ def test_two_windows_that_say_the_same_are_still_two():
     window = "{scope: all, until: 2026-03-02T00:00:00Z, why: move}"
     first, second = windows(settings_of(SMALLEST + f"pauses: [{window}, {window}]\n"))
     assert first.id != second.id
+
+
+def test_a_pause_by_selector_or_platform_knows_a_target_by_its_labels_and_its_kind():
+    labels = "labels: {team: payments, tier: web}, signals: {health: {http: 'http://api/health'}}"
+    text = (
+        f"targets:\n  api: {{kubernetes: {{namespace: shop, deployment: api}}, {labels}}}\n"
+        "  site: {signals: {health: {http: 'http://site/health'}}}\n"
+        "pauses: [{scope: 'selector/tier=web,team=payments', until: 2026-01-01T00:00:00Z, why: x},"
+        " {scope: platform/kubernetes, until: 2026-01-01T00:00:00Z, why: x}]\n"
+    )
+    settings = settings_of(text)
+    assert (policy_of(settings, "api").platform, policy_of(settings, "api").labels) == (
+        "kubernetes",
+        ("team=payments", "tier=web"),
+    )
+    assert (policy_of(settings, "site").platform, policy_of(settings, "site").labels) == ("", ())
+    assert len(windows(settings)) == 2

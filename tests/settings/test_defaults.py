@@ -157,6 +157,6 @@ def test_every_key_that_may_be_none_says_what_none_means():
         "Settings.state", "Settings.api", "Settings.log", "Settings.defaults", "Settings.groups",
         "ApiSection.metrics", "DefaultsSection.ask", "DefaultsSection.budget", "CommandSection.environment",
         "PrometheusSection.labels", "PrometheusSourceSection.headers", "Settings.prometheus", "Settings.postgres", "Settings.azure", "WebhookSection.headers",
-            "TargetSection.features", "TargetSection.links", "HttpSection.expect", "HttpSection.headers",
+            "TargetSection.features", "TargetSection.labels", "TargetSection.links", "HttpSection.expect", "HttpSection.headers",
     }  # fmt: skip
     assert set(silent) == sections_and_mappings

@@ -25,7 +25,13 @@ from watchdog.cli.times import parse_duration, parse_moment, shown
 @click.option("--for", "lasting", metavar="DURATION", help="How long: 30m, 1h30m, 2d.")
 @click.option("--until", metavar="TIME", help="Until when: 14:00, 2026-03-01T14:00, with or without an offset.")
 @click.option("--reason", required=True, metavar="WHY", help="One sentence; it stands on every screen.")
-@click.option("--scope", default="all", show_default=True, metavar="SCOPE", help="all, group/NAME or target/NAME.")
+@click.option(
+    "--scope",
+    default="all",
+    show_default=True,
+    metavar="SCOPE",
+    help="all, group/NAME, target/NAME, selector/KEY=VALUE or platform/KIND.",
+)
 @by
 @shows()
 @asks_daemon

@@ -173,7 +173,7 @@ class Care:
         pauses = daemon.pauses.known()
         for target, seen in list(daemon.board.seen.items()):
             known = (*pauses, *pausing.annotated(seen.state, target))
-            ended = pausing.ended_last(known, now, target, seen.watch.policy.group)
+            ended = pausing.ended_last(known, now, seen.watch.policy)
             if ended is not None and pausing.ended_at(ended) > seen.fresh_from:
                 daemon.board.rearm(target, f"the end of a pause ({ended.scope})")
 

@@ -554,9 +554,15 @@ class DaemonControl:
 
     def _known_scope(self, scope: str) -> None:
         kind, _, name = scope.partition("/")
-        groups = {seen.watch.policy.group for seen in self._daemon.board.seen.values()}
-        known = {"target": set(self._daemon.board.seen), "group": groups - {""}}.get(kind)
-        if known is not None and name not in known:
+        policies = [seen.watch.policy for seen in self._daemon.board.seen.values()]
+        known = {
+            "target": {policy.target for policy in policies},
+            "group": {policy.group for policy in policies} - {""},
+            "platform": {policy.platform for policy in policies} - {""},
+            "selector": {label for policy in policies for label in policy.labels},
+        }.get(kind)
+        chosen = any(pausing.about_all(name, policy.labels) for policy in policies) if kind == "selector" else None
+        if known is not None and not (name in known if chosen is None else chosen):
             listed = ", ".join(sorted(known)) or "none"
             raise ControlRefused(f"{scope} matches nothing; known {kind}s: {listed}", code="not_found")
 

@@ -317,7 +317,7 @@ class Daemon:
         """Every write that the pause covers is behind us: none passed the gate before it and is still under way."""
         for target, response in self.responses.items():
             seen = self.board.seen.get(target)
-            if seen is None or not pausing.covers(pause, target, seen.watch.policy.group):
+            if seen is None or not pausing.covers(pause, seen.watch.policy):
                 continue
             if response.deciding_since is not None and response.deciding_since <= pause.since:
                 return False

@@ -145,7 +145,7 @@ class Gatherer:
         record, fleet = await asyncio.gather(self._record(seen, incident), self._fleet_acts(policy.target))
         # One that was taken away just now binds until the tracker has seen it too, and judges the target anew.
         asked = pausing.annotated(found.state, policy.target) or pausing.annotated(seen.state, policy.target)
-        pauses = await self.pauses.read(policy.target, policy.group, seen.fresh_from, asked)
+        pauses = await self.pauses.read(policy, seen.fresh_from, asked)
         now = self.clock.now()
         bake = ledger.in_bake(record, incident.blamed.fingerprint, now, policy)
         return GateFacts(

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from watchdog.engine.documents import Documents, bounded
-from watchdog.model import Instant, MalformedDocument, Pause, PauseRegister, instant
+from watchdog.model import Instant, MalformedDocument, Pause, PauseRegister, TargetPolicy, instant
 from watchdog.ports import Clock, PauseObjects, Store, StoreUnavailable, Unavailable
 from watchdog.safety import pausing
 from watchdog.safety.facts import PausesRead
@@ -63,7 +63,7 @@ class PauseBook:
         """The pauses as last read, and the windows of the configuration: for what is shown, never for what acts."""
         return pausing.with_windows(self.last or PauseRegister(), self._configured()).pauses
 
-    async def read(self, target: str, group: str, fresh_from: Instant, more: tuple[Pause, ...] = ()) -> PausesRead:
+    async def read(self, about: TargetPolicy, fresh_from: Instant, more: tuple[Pause, ...] = ()) -> PausesRead:
         """What is paused for this target, fresh from the store; its samples count from `fresh_from` on.
 
         `more` are those that its own annotations ask for.
@@ -73,7 +73,7 @@ class PauseBook:
         if register is not None:
             lately = known(self.windows, instant(now - JUST_ENDED_S))
             register = pausing.with_windows(register, (*lately, *more))
-        return pausing.active(register, now, target, group, fresh_from=fresh_from, trouble=self.trouble)
+        return pausing.active(register, now, about, fresh_from=fresh_from, trouble=self.trouble)
 
     async def add(self, scope: str, until: Instant, why: str, who: str) -> Pause:
         """Store a pause; it binds when this returns. Raises pausing.PauseRefused, StoreUnavailable."""

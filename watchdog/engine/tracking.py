@@ -183,8 +183,7 @@ class Tracker:
         seen.credited_at = now
         passed = min(passed, 3 * max(CREDIT_S, seen.watch.track_every_s))  # what we slept through was not watched
         blind = seen.verdict is None or seen.verdict.health is Health.BLIND or not self._heard(seen)
-        group = seen.watch.policy.group
-        paused = await self._pauses.read(self._target, group, seen.fresh_from, self._asked(seen))
+        paused = await self._pauses.read(seen.watch.policy, seen.fresh_from, self._asked(seen))
         watched = 0.0 if blind or not paused.readable or paused.active else passed
         counts = any(entry.signal.counts_users for entry in seen.watch.signals)
         return watched, seen.user_events if counts else None

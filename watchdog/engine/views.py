@@ -123,7 +123,7 @@ def row(daemon: Daemon, seen: Seen, pauses: list[Pause], now: Instant) -> dict[s
     release = known or (seen.state.release if seen.state else None)
     good = ledger.last_known_good(seen.record, now, policy, None).release if seen.record else None
     bake = ledger.in_bake(seen.record, release.fingerprint, now, policy)[1] if seen.record and release else ""
-    paused = any(pausing.covers(pause, policy.target, policy.group) for pause in pauses)
+    paused = any(pausing.covers(pause, policy) for pause in pauses)
     return {
         "name": policy.target,
         "group": policy.group,

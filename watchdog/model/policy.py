@@ -38,6 +38,10 @@ class TargetPolicy:
 
     target: str
     group: str = ""
+    platform: str = ""
+    """Kind of the platform (``kubernetes``, ``helm`` ...), empty for a target that is only watched."""
+    labels: tuple[str, ...] = ()
+    """As ``key=value``: what pauses by selector go by."""
     mode: Mode = Mode.OBSERVE
     """The strictest of global, group and target."""
     bake_s: float = 1800.0

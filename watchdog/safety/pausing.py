@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from watchdog.model import Instant, Pause, PauseRegister, WorkloadState, instant, parse_instant, record
+from watchdog.model import Instant, Pause, PauseRegister, TargetPolicy, WorkloadState, instant, parse_instant, record
 from watchdog.safety.answers import clock_time, spell
 from watchdog.safety.facts import PausesRead
 
@@ -41,7 +41,8 @@ LONGEST_TEXT = 500
 """Characters of who and why: the register is one bounded document."""
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
-_LATER = ("selector", "platform")
+PLATFORMS = ("kubernetes", "helm", "container_app", "command")
+EXPECTED = "expected all, group/NAME, target/NAME, selector/KEY=VALUE or platform/KIND"
 
 
 class PauseRefused(ValueError):
@@ -50,7 +51,10 @@ class PauseRefused(ValueError):
 
 @record
 class Scope:
-    """What a pause covers: `kind` is ``all``, ``group`` or ``target``; `name` is empty for ``all``."""
+    """What a pause covers: `kind` is ``all``, ``group``, ``target``, ``selector`` or ``platform``; `name` is empty for ``all``.
+
+    A selector's name is ``KEY=VALUE``, or several with commas between them, all of which must be true.
+    """
 
     kind: str
     name: str = ""
@@ -61,26 +65,39 @@ class Scope:
 
 
 def parse_scope(text: str) -> Scope:
-    """Read ``all``, ``group/x`` or ``target/x``. Raises PauseRefused."""
+    """Read ``all``, ``group/x``, ``target/x``, ``selector/k=v`` or ``platform/x``. Raises PauseRefused."""
     kind, slash, name = text.strip().partition("/")
-    if kind in _LATER and slash:
-        raise PauseRefused(f"scope {text!r}: {kind}/ is not in this version; use all, group/NAME or target/NAME")
     if kind == "all" and not slash:
         return Scope(kind="all")
     if kind in ("group", "target") and _NAME.fullmatch(name):
         return Scope(kind=kind, name=name)
-    raise PauseRefused(f"scope {text!r}: expected all, group/NAME or target/NAME")
+    if kind == "selector" and all(_pair(part) for part in name.split(",")):
+        return Scope(kind=kind, name=name)
+    if kind == "platform" and name in PLATFORMS:
+        return Scope(kind=kind, name=name)
+    kinds = f"; a platform is one of {', '.join(PLATFORMS)}" if kind == "platform" and slash else ""
+    raise PauseRefused(f"scope {text!r}: {EXPECTED}{kinds}")
 
 
-def covers(pause: Pause, target: str, group: str) -> bool:
-    """Whether the pause speaks about that target of that group (empty = in no group). Not understood = it does."""
+def _pair(text: str) -> bool:
+    key, equals, value = text.partition("=")
+    return bool(equals and _NAME.fullmatch(key) and _NAME.fullmatch(value))
+
+
+def covers(pause: Pause, about: TargetPolicy) -> bool:
+    """Whether the pause speaks about that target. Not understood = it does."""
     try:
         scope = parse_scope(pause.scope)
     except PauseRefused:
         return True
-    if scope.kind == "all":
-        return True
-    return scope.name == (target if scope.kind == "target" else group)
+    if scope.kind == "selector":
+        return about_all(scope.name, about.labels)
+    return scope.kind == "all" or scope.name == getattr(about, scope.kind)
+
+
+def about_all(selector: str, labels: Collection[str]) -> bool:
+    """Whether every ``KEY=VALUE`` of the selector is among the labels."""
+    return set(selector.split(",")) <= set(labels)
 
 
 def is_active(pause: Pause, now: Instant) -> bool:
@@ -96,8 +113,7 @@ def is_active(pause: Pause, now: Instant) -> bool:
 def active(
     register: PauseRegister | None,
     now: Instant,
-    target: str,
-    group: str,
+    about: TargetPolicy,
     *,
     fresh_from: Instant | None = None,
     trouble: str = "",
@@ -109,8 +125,8 @@ def active(
     """
     if register is None:
         return PausesRead(readable=False, sentence=trouble or "the register of pauses is missing from the store")
-    found = tuple(pause for pause in register.pauses if is_active(pause, now) and covers(pause, target, group))
-    ended = None if fresh_from is None else ended_last(register.pauses, now, target, group)
+    found = tuple(pause for pause in register.pauses if is_active(pause, now) and covers(pause, about))
+    ended = None if fresh_from is None else ended_last(register.pauses, now, about)
     return PausesRead(
         readable=True,
         active=found,
@@ -124,9 +140,9 @@ def ended_at(pause: Pause) -> Instant:
     return pause.until if pause.ended_at is None else pause.ended_at
 
 
-def ended_last(pauses: Iterable[Pause], now: Instant, target: str, group: str) -> Pause | None:
+def ended_last(pauses: Iterable[Pause], now: Instant, about: TargetPolicy) -> Pause | None:
     """Of the pauses that covered the target and are over, the one that ended last."""
-    over = [pause for pause in pauses if ended_at(pause) <= now and covers(pause, target, group)]
+    over = [pause for pause in pauses if ended_at(pause) <= now and covers(pause, about)]
     return max(over, key=ended_at, default=None)
 
 

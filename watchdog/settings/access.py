@@ -215,6 +215,8 @@ def policy_of(settings: Settings, target: str) -> TargetPolicy:
         _knobs(settings, own),
         target=target,
         group=group_of(settings, target),
+        platform=next((name for name in PLATFORMS if getattr(own, name) is not None), ""),
+        labels=tuple(f"{key}={value}" for key, value in sorted(own.labels.items())),
         mode=mode_of(settings, target),
         data=own.data or DataSafety.NOT_SAID,
         control=own.control,

@@ -22,7 +22,7 @@ LOOKED_AT_FROM = Instant(1_767_225_600.0)
 class PauseSection(Section):
     """One window. It comes once (`from` and `until` or `for`), or again and again (`cron`, `zone` and `for`)."""
 
-    scope: Text = Field(description="all, group/NAME or target/NAME.")
+    scope: Text = Field(description="all, group/NAME, target/NAME, selector/KEY=VALUE or platform/KIND.")
     starts: Annotated[Instant | None, Moment()] = Field(
         default=None, alias="from", description="When it begins, with UTC offset. None = as soon as it is read."
     )

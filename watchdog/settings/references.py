@@ -90,17 +90,31 @@ def _scope(trail: Trail, scope: str, targets: Mapping[str, Any], groups: Mapping
     kind, slash, name = scope.partition("/")
     known = {"target": targets, "group": groups}.get(kind)
     if kind in ("selector", "platform") and slash:
-        yield Finding(
-            trail=trail, message=f"not in this version: pauses by {kind}", hint="all, group/x and target/x are"
-        )
+        yield from _covers_nothing(trail, kind, name, targets)
     elif known is None or not slash:
         guess = next(
             (f"{word}/{scope}" for word, names in (("target", targets), ("group", groups)) if scope in names), ""
         )
-        hint = f"did you mean {guess}?" if guess else "all, group/NAME or target/NAME"
+        hint = (
+            f"did you mean {guess}?" if guess else "all, group/NAME, target/NAME, selector/KEY=VALUE or platform/KIND"
+        )
         yield Finding(trail=trail, message=f"is no scope: {printable(scope)!r}", hint=hint)
     elif name not in known:
         yield Finding(trail=trail, message=f"unknown {kind} {printable(name)!r}", hint=_hint(name, known, kind))
+
+
+def _covers_nothing(trail: Trail, kind: str, name: str, targets: Mapping[str, Any]) -> Iterator[Finding]:
+    """A pause that covers no target is a slip of the pen, and found out only when it was needed."""
+    sections = [_section(targets, target) for target in targets]
+    labels = [section.get("labels") for section in sections]
+    known = [{f"{key}={value}" for key, value in found.items()} for found in labels if isinstance(found, dict)]
+    if kind == "selector" and not any(set(name.split(",")) <= found for found in known):
+        every = {label: None for found in known for label in found}
+        yield Finding(
+            trail=trail, message=f"no target has the labels {printable(name)!r}", hint=_hint(name, every, "label")
+        )
+    elif kind == "platform" and not any(name in section for section in sections):
+        yield Finding(trail=trail, message=f"no target is of the platform {printable(name)!r}", hint="")
 
 
 def _circles(targets: Mapping[str, Any]) -> Iterator[Finding]:

@@ -72,6 +72,10 @@ class TargetSection(TargetKnobs):
     depends_on: Names = Field(
         default=(), description="Targets this one needs: while they fail, its release is not blamed."
     )
+    labels: dict[Name, Name] = Field(
+        default_factory=dict,
+        description="Words for pauses by selector: `team: payments` is covered by selector/team=payments.",
+    )
     links: dict[Name, Url] = Field(default_factory=dict, description="Pages for people (dashboard, runbook), by name.")
     notify: Annotated[tuple[Name, ...] | None, BeforeValidator(_one_or_many), OneOrMany] = Field(
         default=None, description="Channels that hear of this target. None = all of them."
