@@ -473,11 +473,14 @@ class Control(Protocol):
         ...
 
     async def pauses(self) -> JsonObject:
-        """``{"at", "pauses": [pause, with "active": bool]}``, newest first, ended ones too as long as they are kept."""
+        """``{"at", "pauses": [pause, with "active": bool, "end"]}``, newest first, ended ones too as long as they are kept.
+
+        ``end`` says how one ends that `resume` does not end, and is empty otherwise.
+        """
         ...
 
     async def pause(self, scope: str, until: Instant, why: str, who: str) -> JsonObject:
-        """Stop acting in `scope` (``all``, ``group/x``, ``target/x``) until then.
+        """Stop acting in `scope` (``all``, ``group/x``, ``target/x``, ``selector/k=v``, ``platform/x``) until then.
 
         ``{"pause", "applied": bool, "applied_at", "cycle", "sentence"}``; `applied` False = stored but not yet seen by
         the engine (P4).

@@ -288,6 +288,28 @@ async def test_after_a_restart_what_was_not_shown_is_mended_and_what_closed_long
 
 @pytest.mark.asyncio
 @pytest.mark.looptime
+async def test_after_a_restart_one_that_cannot_be_shown_and_one_that_cannot_be_read_keep_no_other_from_it() -> None:
+    house, _, incidents = with_objects()
+    house.add("web")
+    await house.earn()
+    await house.earn("web")
+    async with house.running():
+        await house.pass_(3)
+        house.go_bad()
+        house.go_bad("web")
+        first = await house.closed(target="api")
+        second = await house.closed(target="web")
+        await house.pass_(5)
+    incidents.incidents.clear()
+    incidents.refused.add(first.id)
+    await house.inner.create("incident/aaa", {"kind": "Nonsense"})
+    async with house.running():
+        await house.pass_(5)
+        assert list(incidents.incidents) == [second.id]
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
 async def test_one_incident_that_cannot_be_shown_keeps_no_other_from_it() -> None:
     house, _, incidents = with_objects()
     house.add("web")

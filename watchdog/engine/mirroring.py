@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from watchdog.engine.documents import Documents, bounded
+from watchdog.engine.documents import bounded
 from watchdog.engine.supervisor import Beat
-from watchdog.model import Incident, Instant, JsonObject, from_document
+from watchdog.model import Incident, Instant, JsonObject, MalformedDocument, from_document
 from watchdog.ports import Clock, IncidentObjects, Store, Stored, Unavailable
 
 KIND = "incident"
@@ -109,12 +109,16 @@ class Mirror:
             self.trouble = ""
 
     async def _mend(self) -> None:
-        """Wait for nothing that is shown as it is stored."""
+        """Find what is not shown as it is stored; what was written meanwhile is newer and stays."""
         shown = await bounded(self._objects.shown())
-        stored, _ = await Documents(self.store, Incident).list(KIND)
-        for incident in stored:
+        for stored in await bounded(self.store.list(KIND)):
+            try:
+                incident = from_document(Incident, stored.document)
+            except MalformedDocument as error:
+                log.error("an incident cannot be read", action="incident_damaged", key=stored.key, reason=str(error))
+                continue
             if shown.get(incident.id) != incident.updated_at and _recent(incident, self._clock.now()):
-                await bounded(self._objects.show(incident))
+                self._waiting.setdefault(stored.key, stored.document)
 
     async def _show(self) -> None:
         trouble: Unavailable | None = None

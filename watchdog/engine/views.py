@@ -108,11 +108,15 @@ def annotated(daemon: Daemon) -> tuple[Pause, ...]:
 
 
 def pause_view(pause: Pause, now: Instant) -> dict[str, Any]:
-    """A pause's document with `active`, `state` (``active``, ``upcoming``, ``ended``) and its sentence."""
+    """A pause's document with `active`, `state` (``active``, ``upcoming``, ``ended``), `end` (how it ends) and its sentence.
+
+    `end` is empty where ``watchdog resume`` ends it.
+    """
     active = pausing.is_active(pause, now)
     coming = pause.ended_at is None and now < pause.since
     state = "active" if active else "upcoming" if coming else "ended"
-    return {**to_document(pause), "active": active, "state": state, "sentence": pausing.describe(pause, now)}
+    words = {"end": pausing.other_way_to_end(pause), "sentence": pausing.describe(pause, now)}
+    return {**to_document(pause), "active": active, "state": state, **words}
 
 
 def row(daemon: Daemon, seen: Seen, pauses: list[Pause], now: Instant) -> dict[str, Any]:

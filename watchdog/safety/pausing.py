@@ -190,6 +190,13 @@ def is_object(pause: Pause) -> bool:
     return pause.id.startswith(OBJECT)
 
 
+def other_way_to_end(pause: Pause) -> str:
+    """How one ends that `watchdog resume` does not end; empty where it does."""
+    if is_annotated(pause):
+        return "take the annotation away"
+    return "delete its object: `kubectl get pauses` shows it" if is_object(pause) else ""
+
+
 def with_objects(register: PauseRegister, objects: Iterable[Pause], now: Instant) -> PauseRegister:
     """The register with the objects that were read just now.
 

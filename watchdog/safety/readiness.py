@@ -9,7 +9,7 @@ from __future__ import annotations
 from watchdog.model import Check, Health, Instant, Mode, Outcome, TargetVerdict
 from watchdog.safety.answers import also, asks, blocked, clock_time, passed, spell, unknown
 from watchdog.safety.facts import GateFacts
-from watchdog.safety.pausing import annotated_earlier, ended_at, is_annotated, is_object
+from watchdog.safety.pausing import annotated_earlier, ended_at, other_way_to_end
 
 BREACH_POLLS = 2
 """The breach stands when one of this many last polls found it failing (decisions.md section 1)."""
@@ -144,11 +144,7 @@ def pause(facts: GateFacts, now: Instant) -> Check:
     first = max(read.active, key=lambda entry: entry.until)
     more = f" (and {len(read.active) - 1} more)" if len(read.active) > 1 else ""
     words = f"paused ({first.scope}) by {first.who} until {clock_time(first.until)}: {first.why}{more}"
-    end = f"end it with `watchdog resume {first.id}`"
-    if is_annotated(first):
-        end = "take the annotation away"
-    elif is_object(first):
-        end = "delete its object: `kubectl get pauses` shows it"
+    end = other_way_to_end(first) or f"end it with `watchdog resume {first.id}`"
     return blocked(name, Outcome.HOLD, f"{words}; {end}", overridable=True)
 
 

@@ -434,6 +434,7 @@ class FakeControl:
         return to_document(pause) | {
             "active": active,
             "state": "active" if active else "upcoming" if coming else "ended",
+            "end": pausing.other_way_to_end(pause),
         }
 
     def _acknowledgement(self, sentence: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from tests.web.page.conftest import Door, Looked
+from watchdog.model import Pause, PauseRegister, instant
 from watchdog.web.failures import FAILURES
 from watchdog.web.page.actions import ROUTES
 from watchdog.web.page.application import RENEWING
@@ -58,6 +59,19 @@ async def test_the_page_renewing_itself_does_not_take_the_answer_away_from_the_p
         assert 'class="said"' not in await reply.text()
     assert 'class="said"' in await door.get("/pauses")
     assert 'class="said"' not in await door.get("/pauses")
+
+
+async def test_a_pause_that_is_an_object_says_where_it_ends_and_has_no_button(door: Door) -> None:
+    now = door.control.now()
+    asked = Pause(
+        id="object-maintenance", scope="all", who="ann", why="x", since=now, until=instant(now + 600), applied_at=now
+    )
+    door.control._register = PauseRegister(pauses=(asked,))
+    await door.log_in("ann")
+    page = await door.get("/pauses")
+    assert "kubectl get pauses" in page
+    assert "/pauses/object-maintenance/end" not in page
+    assert "watchdog resume object-maintenance" not in page
 
 
 async def test_an_incident_is_approved_or_cancelled_with_a_reason(door: Door) -> None:
