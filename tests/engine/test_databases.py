@@ -59,6 +59,25 @@ async def test_a_migration_of_the_bad_release_calls_a_person_and_writes_nothing(
     assert "call its owner and fix forward" in sentence
 
 
+async def test_events_of_a_type_that_the_bad_release_brought_ask_a_person_before_the_code_goes_back() -> None:
+    house, database = await checked()
+    database.events = {"order_placed"}
+    async with house.running():
+        await house.pass_(420)
+        database.events |= {"gift_wrapped"}
+        house.go_bad()
+        incident, sentence = await data_check(house)
+        assert incident.decision.outcome is Outcome.ASK
+        assert "events of types that were not there while" in sentence
+        assert "(gift_wrapped)" in sentence
+        assert "read models may need a rebuild" in sentence
+        await house.pass_(30)
+        assert house.writes == []
+        await house.control.approve(incident.id, "ann", "projections will be rebuilt")
+        await house.until(lambda: house.writes)
+        await house.closed()
+
+
 async def test_a_migration_minutes_before_the_rollout_counts_for_the_release_that_brought_it() -> None:
     house, database = await checked()
     async with house.running():

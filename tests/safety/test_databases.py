@@ -65,6 +65,36 @@ def test_the_answer_and_its_sentence(record, now: Schema, present: bool | None, 
     assert words in sentence
 
 
+def types(*names: str) -> Schema:
+    return replace(ONE, events=names)
+
+
+@pytest.mark.parametrize(
+    ("looks", "now", "new"),
+    [
+        ([("good", types("ordered"), NEED_S)], types("ordered"), ""),
+        ([("good", types("ordered"), NEED_S)], types(), ""),
+        ([("good", types("ordered"), NEED_S)], types("gifted", "ordered"), "gifted"),
+        # Of an earlier release, and not seen since: the good one was written when it was there.
+        ([("older", types("paid"), 0.0), ("good", types("ordered"), NEED_S)], types("ordered", "paid"), ""),
+        ([("good", types("ordered"), NEED_S), ("bad", types("gifted"), 0.0)], types("gifted", "ordered"), "gifted"),
+        # What it has seen once it knows, also when it is no longer among the newest.
+        ([("good", types("paid"), 0.0), ("good", types("ordered"), NEED_S)], types("ordered", "paid"), ""),
+        # It went back once already and lives with them since.
+        (
+            [("good", types("ordered"), NEED_S), ("bad", types("gifted"), 0.0), ("good", types("gifted"), 60.0)],
+            types("gifted"),
+            "",
+        ),
+    ],
+)
+def test_events_of_types_that_the_good_release_never_met_ask_a_person(looks, now: Schema, new: str) -> None:
+    twice = [look for release, schema, s in looks for look in ((release, schema, 0.0), (release, schema, s))]
+    present, sentence = ahead(seen(*twice), GOOD, now, NEED_S)
+    assert present is (None if new else False), sentence
+    assert (f"({new})" in sentence) is bool(new)
+
+
 LOOK = st.tuples(
     st.sampled_from(["good", "next", "other"]),
     st.sampled_from([ONE, TWO, schema_of()]),

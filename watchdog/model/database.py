@@ -27,7 +27,9 @@ class Schema:
     half_done: str = ""
     """A migration that runs, or has stopped half-way; empty for none."""
     unreadable: tuple[str, ...] = ()
-    """Histories that are there and may not be read."""
+    """Histories and event stores that are there and may not be read."""
+    events: tuple[str, ...] = ()
+    """Types of the newest events of an event store, sorted. They are data, so they are not in `digest`."""
 
 
 @record
@@ -39,6 +41,8 @@ class SchemaSeen:
     since: Instant
     until: Instant
     watched_s: float = 0.0
+    events: tuple[str, ...] = ()
+    """Every type of event that was seen while it ran, sorted."""
 
 
 @record

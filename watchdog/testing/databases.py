@@ -22,6 +22,8 @@ class FakeDatabase:
         self.migrations = list(migrations)
         self.half_done = ""
         self.unreadable: tuple[str, ...] = ()
+        self.events: set[str] = set()
+        """Types of the newest events of its event store."""
         self.unreachable = ""
         """While set, every look raises Unavailable with this reason."""
         self.hang = False
@@ -41,7 +43,12 @@ class FakeDatabase:
             await asyncio.Event().wait()
         if self.unreachable:
             raise Unavailable(self.unreachable)
-        return replace(schema_of(*self.migrations), half_done=self.half_done, unreadable=self.unreadable)
+        return replace(
+            schema_of(*self.migrations),
+            half_done=self.half_done,
+            unreadable=self.unreadable,
+            events=tuple(sorted(self.events)),
+        )
 
     async def close(self) -> None:
         """See `ports.SchemaSource`."""

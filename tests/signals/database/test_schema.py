@@ -9,7 +9,7 @@ from tests.signals.database.real import PASSWORD, Server
 from watchdog.clients.postgres import DatabaseFault, Postgres, PostgresAccess
 from watchdog.model import Schema
 from watchdog.ports import SchemaSource, Unavailable
-from watchdog.signals.database import PostgresSchemas
+from watchdog.signals.database import PostgresSchemas, histories
 from watchdog.signals.database import catalogue as queries
 from watchdog.testing.databases import FakeDatabase
 
@@ -88,6 +88,46 @@ async def test_a_role_without_any_right_on_the_tables_sees_the_schema_and_may_wr
     with pytest.raises(DatabaseFault, match="read-only transaction"):
         async with server.postgres(database).look() as ask:
             await ask("INSERT INTO orders VALUES (7, 7)")
+
+
+MARTEN = (
+    (
+        "CREATE TABLE mt_events (seq_id bigint PRIMARY KEY, id uuid NOT NULL, stream_id uuid, version bigint NOT NULL,"
+        " data jsonb NOT NULL, type varchar(500) NOT NULL, timestamp timestamptz NOT NULL DEFAULT now(), mt_dotnet_type varchar)"
+    ),
+    (
+        "INSERT INTO mt_events SELECT n, gen_random_uuid(), gen_random_uuid(), 1, '{}', CASE n % 3 WHEN 0 THEN 'order_paid' "
+        "ELSE 'order_placed' END FROM generate_series(1, 300) n"
+    ),
+)
+"""The table as Marten makes it (facts/back-ends 12), made by hand."""
+
+
+async def test_the_types_of_the_newest_events_are_read_and_are_not_part_of_the_schema(server, database) -> None:
+    await server.run(database, *MARTEN)
+    shut = await look(server, database)
+    assert (shut.unreadable, shut.events) == (("public.mt_events",), ())
+    await server.run(database, "GRANT SELECT ON mt_events TO watchdog")
+    before = await look(server, database)
+    assert (before.unreadable, before.events) == ((), ("order_paid", "order_placed"))
+    await server.run(database, "INSERT INTO mt_events VALUES (301, gen_random_uuid(), NULL, 1, '{}', 'gift_wrapped')")
+    after = await look(server, database)
+    assert after.events == ("gift_wrapped", "order_paid", "order_placed")
+    assert after.digest == before.digest
+
+
+async def test_only_the_newest_events_are_looked_at(server, database, monkeypatch) -> None:
+    monkeypatch.setattr(histories, "NEWEST_EVENTS", 2)
+    await server.run(database, *MARTEN, "GRANT SELECT ON mt_events TO watchdog")
+    assert (await look(server, database)).events == ("order_paid", "order_placed")
+    await server.run(database, "UPDATE mt_events SET type = 'old' WHERE seq_id <= 298")
+    assert (await look(server, database)).events == ("order_paid", "order_placed")
+
+
+async def test_a_table_that_only_has_its_name_is_no_event_store(server, database) -> None:
+    await server.run(database, "CREATE TABLE mt_events (id int)")
+    found = await look(server, database)
+    assert (found.unreadable, found.events) == ((), ())
 
 
 async def test_a_look_that_sees_nothing_is_no_look(server: Server, database: str) -> None:

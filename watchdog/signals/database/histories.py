@@ -13,6 +13,10 @@ from typing import Any
 from watchdog.model import record
 
 MOST_ROWS = 20_000
+EVENT_STORE, EVENT_COLUMNS = "mt_events", ("seq_id", "type")
+"""Marten's table of events."""
+NEWEST_EVENTS = 20_000
+"""So many of the newest events are looked at: read along their key, newest first."""
 
 
 @record
@@ -86,7 +90,7 @@ TOOLS: tuple[Tool, ...] = (
 )
 """The first whose table and columns fit is the tool."""
 
-TABLES = tuple(dict.fromkeys(tool.table for tool in TOOLS))
+TABLES = (*dict.fromkeys(tool.table for tool in TOOLS), EVENT_STORE)
 
 
 def tool_of(row: Mapping[str, Any]) -> Tool | None:
@@ -99,6 +103,17 @@ def query_of(tool: Tool, schema: str) -> str:
     """Its query, bounded."""
     table = f"{quoted(schema)}.{quoted(tool.table)}"
     return f"SELECT * FROM ({tool.query.format(table=table)}) found LIMIT {MOST_ROWS + 1}"  # noqa: S608 - quoted
+
+
+def is_event_store(row: Mapping[str, Any]) -> bool:
+    """Whether a table of the catalogue is Marten's table of events."""
+    return row["name"] == EVENT_STORE and set(row["columns"]).issuperset(EVENT_COLUMNS)
+
+
+def event_types(schema: str) -> str:
+    """The query for the types of the newest events of that schema's store."""
+    newest = f"SELECT type FROM {quoted(schema)}.{EVENT_STORE} ORDER BY seq_id DESC LIMIT {NEWEST_EVENTS}"  # noqa: S608 - quoted
+    return f"SELECT DISTINCT type AS name FROM ({newest}) newest WHERE type IS NOT NULL ORDER BY 1 LIMIT {MOST_ROWS}"  # noqa: S608
 
 
 def quoted(name: str) -> str:

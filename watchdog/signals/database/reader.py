@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from watchdog.clients.postgres import Postgres, Row
 from watchdog.model import Schema
 from watchdog.ports import Unavailable
 from watchdog.signals.database.catalogue import FUNCTIONS, HISTORIES, MOST_OBJECTS, SCHEMAS, TABLES, TYPES
-from watchdog.signals.database.histories import MOST_ROWS, query_of, tool_of
+from watchdog.signals.database.histories import MOST_ROWS, event_types, is_event_store, query_of, tool_of
 from watchdog.signals.database.histories import TABLES as HISTORY_TABLES
 
 KEEP_MIGRATIONS = 50
@@ -41,14 +42,18 @@ class PostgresSchemas:
             tools = [(row, tool) for row in there if (tool := tool_of(row)) is not None]
             readable = [(row["schema"], tool) for row, tool in tools if row["readable"]]
             histories = [(tool.name, await ask(query_of(tool, schema))) for schema, tool in readable]
+            stores = [row for row in there if is_event_store(row)]
+            events = [await ask(event_types(row["schema"])) for row in stores if row["readable"]]
         if any(len(rows) > MOST_OBJECTS for rows in objects):
             raise Unavailable(f"more than {MOST_OBJECTS} tables, types or functions: `schemas` names those that matter")
         if any(len(rows) > MOST_ROWS for _, rows in histories):
             raise Unavailable(f"a migration history has more than {MOST_ROWS} rows")
         self._demand_something(there_are, objects)
-        unreadable = tuple(f"{row['schema']}.{row['name']}" for row, _ in tools if not row["readable"])
+        shut = [row for row in (*(row for row, _ in tools), *stores) if not row["readable"]]
+        unreadable = tuple(f"{row['schema']}.{row['name']}" for row in shut)
+        types = tuple(sorted({str(row["name"]) for rows in events for row in rows}))
         named = [(str(row["name"]), str(row["text"] or "")) for rows in objects for row in rows]
-        return _schema(named, histories, unreadable)
+        return replace(_schema(named, histories, unreadable), events=types)
 
     def _demand_something(self, there_are: Collection[str], objects: Sequence[Sequence[Row]]) -> None:
         """Where nothing is looked at nothing ever changes: that must not read as "as it was". Raises Unavailable."""
