@@ -207,10 +207,43 @@ async def test_an_object_ends_where_it_is_kept_and_resuming_says_so() -> None:
         pause_id = apply(house, pauses, 600)
         await house.pass_(3)
         for words in (pause_id, "target/api"):
-            with pytest.raises(ControlRefused, match="ends when its object is deleted"):
+            with pytest.raises(ControlRefused, match="delete its object"):
                 await house.control.resume(words, "ann")
         (shown,) = (await house.control.pauses())["pauses"]
         assert (shown["active"], shown["id"]) == (True, pause_id)
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_one_that_is_left_in_the_register_when_objects_are_no_longer_asked_for_can_be_resumed() -> None:
+    house, pauses, _ = with_objects()
+    await house.earn()
+    async with house.running():
+        await house.pass_(3)
+        pause_id = apply(house, pauses, 600)
+        await house.pass_(3)
+    house.objects = None
+    async with house.running():
+        await house.pass_(3)
+        (shown,) = (await house.control.pauses())["pauses"]
+        assert shown["active"]
+        await house.control.resume(pause_id, "ann")
+        house.go_bad()
+        await house.until(lambda: house.writes)
+
+
+@pytest.mark.asyncio
+@pytest.mark.looptime
+async def test_one_object_that_cannot_be_answered_keeps_no_other_from_its_answer() -> None:
+    house, pauses, _ = with_objects()
+    await house.earn()
+    async with house.running():
+        await house.pass_(3)
+        first = apply(house, pauses, 600)
+        second = pauses.apply("other", "all", instant(house.clock.now() + 600), made=house.clock.now())
+        pauses.shut.add(first)
+        await house.pass_(4)
+        assert list(pauses.told) == [second]
 
 
 @pytest.mark.asyncio

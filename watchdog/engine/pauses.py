@@ -102,11 +102,13 @@ class PauseBook:
             ended[:] = [
                 pause.id
                 for pause in open_
-                if not pausing.is_object(pause)
+                if not self._kept_outside(pause)
                 and (pause.id == id_or_scope or (pause.scope == id_or_scope and not pausing.is_window(pause)))
             ]
-            objects = [pause.id for pause in open_ if pausing.is_object(pause) and pause.scope == id_or_scope]
-            for pause_id in ended or objects or [id_or_scope]:
+            outside = [pause for pause in open_ if self._kept_outside(pause) and id_or_scope in (pause.id, pause.scope)]
+            if outside and not ended:
+                raise pausing.PauseRefused(f"{outside[0].id}: {pausing.other_way_to_end(outside[0])}")
+            for pause_id in ended or [id_or_scope]:
                 register = pausing.end(register, pause_id, who=who, now=now)
             return register
 
@@ -144,7 +146,7 @@ class PauseBook:
         if self._objects is None:
             return False
         held = {pause.id: pause for pause in (self.last or PauseRegister()).pauses}
-        began = False
+        began, trouble = False, ""
         for asked in await self._asked() or ():
             pause = held.get(asked.id)
             if pause is None or not settled(pause):
@@ -152,9 +154,15 @@ class PauseBook:
             began = began or asked.applied_at is None
             try:
                 await bounded(self._objects.tell(pause))
-            except Unavailable as error:
-                raise StoreUnavailable(f"{asked.id}: {error}") from error
+            except Unavailable as error:  # the others may fare better
+                trouble = f"{asked.id}: {error}"
+        if trouble:
+            raise StoreUnavailable(trouble)
         return began
+
+    def _kept_outside(self, pause: Pause) -> bool:
+        """Whether its object decides over it. One of a time when objects were asked for ends like any other."""
+        return self._objects is not None and pausing.is_object(pause)
 
     async def _asked(self) -> Sequence[Pause] | None:
         """The objects as they are now, None where there are none to ask for. Raises StoreUnavailable."""

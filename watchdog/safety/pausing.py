@@ -283,8 +283,6 @@ def end(register: PauseRegister, pause_id: str, *, who: str, now: Instant) -> Pa
     found = next((pause for pause in register.pauses if pause.id == pause_id), None)
     if found is None and pause_id.startswith(ANNOTATION):
         raise PauseRefused(f"{pause_id} ends when the annotation is taken away from the workload")
-    if pause_id.startswith(OBJECT):
-        raise PauseRefused(f"{pause_id} ends when its object is deleted: `kubectl get pauses` shows it")
     if found is None:
         raise PauseRefused(f"there is no pause {pause_id!r}; see `watchdog pauses`")
     if not is_active(found, now):

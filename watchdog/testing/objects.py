@@ -15,7 +15,7 @@ from watchdog.safety.pausing import OBJECT
 
 
 class FakePauseObjects:
-    """`trouble` makes every call raise Unavailable; `mute` makes only answers raise."""
+    """`trouble` makes every call raise Unavailable; `mute` makes only answers raise, `shut` those of these ids."""
 
     def __init__(self) -> None:
         """No object yet."""
@@ -23,6 +23,7 @@ class FakePauseObjects:
         self.told: dict[str, Pause] = {}
         self.trouble = ""
         self.mute = ""
+        self.shut: set[str] = set()
 
     def apply(self, name: str, scope: str, until: Instant, *, made: Instant, why: str = "maintenance") -> str:
         """Make the object, or change its end; its id."""
@@ -46,7 +47,7 @@ class FakePauseObjects:
 
     async def tell(self, pause: Pause) -> None:
         """See `ports.PauseObjects`."""
-        self._answer(self.trouble or self.mute)
+        self._answer(self.trouble or self.mute or ("shut" if pause.id in self.shut else ""))
         if pause.id in self.objects:
             self.told[pause.id] = pause
 
