@@ -306,8 +306,10 @@ def report_of(daemon: WatchdogProcess, incident: Manifest) -> tuple[dict[str, An
     folder = daemon.folder / "incidents" / incident["id"]
 
     def written() -> bool:
-        file = folder / "report.json"
-        return file.exists() and json.loads(file.read_text())["state"]["stage"] == "closed"
+        file, last = folder / "report.json", folder / "manifest.json"  # which is written after the others
+        if not (file.exists() and last.exists() and last.stat().st_mtime_ns >= file.stat().st_mtime_ns):
+            return False
+        return bool(json.loads(file.read_text())["state"]["stage"] == "closed")
 
     daemon.wait(written, "the report of a closed incident", within=10)
     files = {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}

@@ -30,6 +30,10 @@ def test_what_is_published_is_what_the_code_says_and_is_a_schema() -> None:
     )
 
 
+def test_the_example_of_the_docs_holds_to_the_schema() -> None:
+    VALIDATOR.validate(json.loads((PUBLISHED.parents[1] / "example" / "report.json").read_text()))
+
+
 APPROVAL = Approval(
     id="a",
     who="ann",

@@ -444,7 +444,7 @@ def rehearsal_of(incident: Incident) -> str:
 
 def _rehearsed(incident: Incident, event: Rehearsed, now: Instant) -> Incident:
     issue, sentence = event.outcome.issue, event.outcome.sentence
-    done = _note(replace(incident, rehearsed=rehearsal_of(incident)), now, "rehearsed", f"dry run: {sentence}")
+    done = _note(replace(incident, rehearsed=rehearsal_of(incident)), now, "rehearsed", sentence)
     if issue is Issue.REFUSED and _only_courtesies(incident):
         return _skip(done, sentence, now)
     if issue is Issue.REFUSED:
