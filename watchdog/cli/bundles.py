@@ -23,8 +23,8 @@ from watchdog.model import JsonObject
 
 def verify(terminal: Terminal, incident: str, form: str) -> Exit:
     """Compare every file with manifest and record. `incident` is an id or a folder."""
-    folder, record = _found(incident)
-    manifest = _manifest(folder)
+    folder, record = found_bundle(incident)
+    manifest = manifest_in(folder)
     known = _digests(record, manifest["bundle"])
     found = examine(folder, manifest, known)
     wrong = [one for one in found if one.state != "ok"]
@@ -41,8 +41,8 @@ def verify(terminal: Terminal, incident: str, form: str) -> Exit:
 
 def pack(terminal: Terminal, incident: str, form: str) -> Exit:
     """Make ``NAME.tar.gz`` of a bundle that is as its manifest says."""
-    folder, record = _found(incident)
-    manifest = _manifest(folder)
+    folder, record = found_bundle(incident)
+    manifest = manifest_in(folder)
     wrong = [
         one
         for one in examine(folder, manifest, _digests(record, manifest["bundle"]))
@@ -65,7 +65,7 @@ def pack(terminal: Terminal, incident: str, form: str) -> Exit:
     return Exit.OK
 
 
-def _found(incident: str) -> tuple[Path, Mapping[str, Any] | None]:
+def found_bundle(incident: str) -> tuple[Path, Mapping[str, Any] | None]:
     """The bundle's folder, and the incident's record; None where no daemon was asked."""
     if Path(incident).is_dir():
         return Path(incident), None
@@ -87,7 +87,8 @@ def _digests(record: Mapping[str, Any] | None, bundle: str) -> dict[str, str] | 
     return {path.removeprefix(f"{bundle}/"): digest for path, digest in files if path.startswith(f"{bundle}/")}
 
 
-def _manifest(folder: Path) -> JsonObject:
+def manifest_in(folder: Path) -> JsonObject:
+    """The manifest of a bundle. Raises Failed."""
     try:
         return read(folder)
     except (NoManifest, OSError) as error:

@@ -27,21 +27,29 @@ _SHORT = 12
 
 
 @click.command()
-@click.argument("words", nargs=-1, metavar="[INCIDENT | verify INCIDENT | pack INCIDENT]")
+@click.argument("words", nargs=-1, metavar="[INCIDENT | edit INCIDENT | verify INCIDENT | pack INCIDENT]")
 @click.option("--target", metavar="TARGET", help="Only this target's.")
 @click.option("--open", "open_only", is_flag=True, help="Only those that are not closed.")
+@click.option(
+    "--from", "source", metavar="FILE", help="With edit: the filled-in form, - for standard input; no editor."
+)
 @shows("name")
 @asks_daemon
-def incidents(*, words: tuple[str, ...], target: str | None, open_only: bool, form: str) -> int:
+def incidents(*, words: tuple[str, ...], target: str | None, open_only: bool, source: str | None, form: str) -> int:
     """All incidents, newest first; or one with its timeline.
 
+    `edit` opens what only people know (causes, what went well, action items) in $EDITOR and puts it into the report's files.
     `verify` compares the files of an incident's bundle with their manifest and with the record; `pack` makes one
     .tar.gz of it in the present folder. INCIDENT may be a bundle's folder then, also without a daemon.
     """
     terminal = current()
     verb, incident = words if len(words) == 2 else ("", *(words or ("",)))[:2]  # noqa: PLR2004 - verb and incident
-    if len(words) > 2 or verb not in ("", "verify", "pack"):  # noqa: PLR2004 - as above
-        raise click.UsageError(f"{' '.join(words)}: an incident, or verify or pack and an incident")
+    if len(words) > 2 or verb not in ("", "edit", "verify", "pack"):  # noqa: PLR2004 - as above
+        raise click.UsageError(f"{' '.join(words)}: an incident, or edit, verify or pack and an incident")
+    if verb == "edit":
+        from watchdog.cli import filling  # noqa: PLC0415 - brings the room of incidents
+
+        return filling.edit(terminal, incident, source, form)
     if verb:
         from watchdog.cli import bundles  # noqa: PLC0415 - brings the room of incidents
 

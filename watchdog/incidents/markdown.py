@@ -222,8 +222,8 @@ def _notices(notices: Sequence[JsonObject]) -> Iterable[str]:
 
 def _people(report: JsonObject) -> Iterable[str]:
     yield "## For people to fill in"
-    for name in report["for_people"]:
+    for name, text in report["for_people"].items():
         yield ""
         yield f"### {name.replace('_', ' ').capitalize()}"
         yield ""
-        yield "_(empty)_"
+        yield from (f"> {plain(line)}" for line in str(text).splitlines()) if text else ("_(empty)_",)

@@ -14,11 +14,10 @@ from collections.abc import Callable, Collection, Sequence
 import structlog
 
 from watchdog.incidents.capture import Caps, bundle, capture
-from watchdog.incidents.html import render_html
 from watchdog.incidents.manifest import NAME as MANIFEST
 from watchdog.incidents.manifest import manifest_of
-from watchdog.incidents.markdown import render
 from watchdog.incidents.paths import folder
+from watchdog.incidents.people import carried_over, files_of
 from watchdog.incidents.report import report_json
 from watchdog.model import Evidence, EvidenceFile, Incident, JsonObject, Sample, instant, record
 from watchdog.ports import Clock, EvidenceSource, Files, Unavailable
@@ -28,6 +27,7 @@ log = structlog.get_logger("watchdog.incidents")
 
 KEEP_S = 90 * 86_400.0
 """Bundles of closed incidents stay for so long, room permitting."""
+READ_S = 2.0
 WRITE_S = 8.0
 """Longest time for the files of one report."""
 
@@ -124,12 +124,9 @@ async def write_report(
 ) -> WrittenReport:
     """Write all files within `WRITE_S`. Never raises for the disk: the text comes back for the caller to print."""
     report = report_json(incident, redactor=redactor, written_at=clock.now(), samples=samples, version=version)
-    text = render(report)
-    contents = {
-        "report.json": _encoded(report),
-        "report.md": text.encode(errors="replace"),
-        "report.html": render_html(report).encode(errors="replace"),
-    }
+    report = await _with_what_people_wrote(report, incident, files)
+    contents = files_of(report)
+    text = contents["report.md"].decode()
     done: list[EvidenceFile] = []
     try:
         async with asyncio.timeout(WRITE_S):
@@ -143,6 +140,15 @@ async def write_report(
     except Unavailable as error:
         return WrittenReport(files=tuple(done), text=text, why=redactor.text(str(error))[0])
     return WrittenReport(files=tuple(done))
+
+
+async def _with_what_people_wrote(report: JsonObject, incident: Incident, files: Files) -> JsonObject:
+    """Nobody's words are lost when a report is written again."""
+    try:
+        async with asyncio.timeout(READ_S):
+            return carried_over(report, await files.read(f"{bundle(incident)}/report.json"))
+    except (TimeoutError, Unavailable):
+        return report
 
 
 def _encoded(report: JsonObject) -> bytes:
