@@ -32,6 +32,7 @@ from tests.contracts.test_objects_contract import (
     test_an_incident_that_opens_again_is_shown_open,
     test_telling_an_object_that_is_gone_changes_nothing,
     test_what_is_told_stands_on_the_object_and_telling_it_again_changes_nothing,
+    test_whatever_a_target_is_called_its_incident_can_be_shown,
 )
 from watchdog.clients.kubernetes import Connection, KubernetesClient
 from watchdog.model import Instant, Stage, instant, iso
@@ -46,6 +47,7 @@ __all__ = [
     "test_an_incident_that_opens_again_is_shown_open",
     "test_telling_an_object_that_is_gone_changes_nothing",
     "test_what_is_told_stands_on_the_object_and_telling_it_again_changes_nothing",
+    "test_whatever_a_target_is_called_its_incident_can_be_shown",
 ]
 OBJECTS = Path(__file__).parents[2] / "deploy" / "kubernetes" / "objects"
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"

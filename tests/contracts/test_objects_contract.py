@@ -148,3 +148,11 @@ async def test_an_incident_that_opens_again_is_shown_open(world: World) -> None:
     await world.incidents.show(incident(Stage.CLOSED, 9, closed_at=instant(NOW + 9), reason=CloseReason.EXPIRED))
     await world.incidents.show(incident(Stage.OPENED, 20, past_intents=(intent("issued"),), reopened=1))
     assert list((await world.incidents.shown()).values()) == [NOW + 20]
+
+
+@pytest.mark.asyncio
+async def test_whatever_a_target_is_called_its_incident_can_be_shown(world: World) -> None:
+    names = ["Book_Store.API_2-1a2b", "book-store-api-2-1a2b", f"{'x' * 240}-1a2b", "book.store-1a2b"]
+    for name in names:
+        await world.incidents.show(incident(Stage.OPENED, 0, id=name, target=f"{name[:62]}_b"))
+    assert sorted(await world.incidents.shown()) == sorted(names)

@@ -9,6 +9,8 @@ Not guaranteed: who made a pause - the API server's audit log knows, `spec.who` 
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -33,6 +35,7 @@ TARGET = f"{GROUP}/target"
 """Label of an Incident."""
 LONGEST = 500
 """Characters of one text: an object is read in a terminal."""
+LONGEST_NAME = 200
 STEPS = 30
 """Lines of the journal that are shown, the newest."""
 
@@ -89,11 +92,11 @@ class KubernetesIncidents:
     async def shown(self) -> Mapping[str, Instant]:
         """See `ports.IncidentObjects`."""
         items = await _listed(self._client, api_path(API, INCIDENTS, self._namespace))
-        return {str(item["metadata"]["name"]): _moment(item) for item in items}
+        return {str(item["spec"]["id"]): _moment(item) for item in items}
 
     async def show(self, incident: Incident) -> None:
         """See `ports.IncidentObjects`."""
-        path = api_path(API, INCIDENTS, self._namespace, incident.id)
+        path = api_path(API, INCIDENTS, self._namespace, _name(incident.id))
         try:
             there = await self._there(path, incident)
             if _moment(there) > incident.updated_at:
@@ -116,8 +119,9 @@ class KubernetesIncidents:
         return {
             "apiVersion": API,
             "kind": "Incident",
-            "metadata": {"name": incident.id, "labels": {TARGET: incident.target[:63]}},
+            "metadata": {"name": _name(incident.id), "labels": {TARGET: incident.target[:63].rstrip("-_.")}},
             "spec": {
+                "id": incident.id,
                 "target": incident.target,
                 "group": incident.group,
                 "units": [f"{unit.platform}/{unit.name}" for unit in incident.units],
@@ -162,6 +166,15 @@ class KubernetesIncidents:
     def _text(self, text: str) -> str:
         safe = self._redact(text)
         return safe if len(safe) <= LONGEST else f"{safe[: LONGEST - 3]}..."
+
+
+def _name(incident: str) -> str:
+    """Its id, where that is a name that an object may have; else near to it, and told apart by a digest."""
+    plain = re.sub(r"[^a-z0-9-]", "-", incident.lower())
+    if plain == incident and len(incident) <= LONGEST_NAME:
+        return incident
+    digest = hashlib.sha256(incident.encode()).hexdigest()[:8]
+    return f"{plain[: LONGEST_NAME - 9].strip('-')}-{digest}"
 
 
 def _pause(item: JsonObject) -> Pause:
