@@ -51,6 +51,13 @@ def test_one_that_is_gone_has_ended_and_what_it_covered_counts_as_just_ended() -
     assert (read.active, read.just_ended) == ((), pause)
 
 
+def test_one_that_was_taken_in_after_the_list_was_made_is_not_gone() -> None:
+    held = taken_in(ASKED)
+    after = pausing.with_objects(held, (), instant(1_001.0), listed_at=instant(999.0))
+    assert [pause.id for pause in pausing.active(after, instant(1_001.0), API).active] == [ASKED.id]
+    assert pausing.sweep(held, instant(1_001.0), objects=(), listed_at=instant(999.0)) == (held, ())
+
+
 def test_one_that_is_gone_is_told_once_by_the_sweep() -> None:
     held = taken_in(ASKED)
     swept, over = pausing.sweep(held, instant(1_100.0), objects=())

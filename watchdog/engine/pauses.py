@@ -45,6 +45,7 @@ class PauseBook:
 
     async def register(self) -> PauseRegister | None:
         """The register and the objects, read now; None = one of them is unreadable, so paused."""
+        listed_at = self._clock.now()
         try:
             register, objects = await asyncio.gather(self._documents.read(REGISTER), self._asked())
         except (StoreUnavailable, MalformedDocument) as error:
@@ -55,7 +56,7 @@ class PauseBook:
             return None
         self.trouble = ""
         if objects is not None:
-            register = pausing.with_objects(register, objects, self._clock.now())
+            register = pausing.with_objects(register, objects, self._clock.now(), listed_at)
         self.last = register
         return pausing.with_windows(register, self._configured())
 
@@ -128,10 +129,11 @@ class PauseBook:
     async def sweep(self) -> tuple[Pause, ...]:
         """Note windows that begin, mark what is over; the latter are given back once, for what follows from their end."""
         ran_out: list[Pause] = []
+        listed_at = self._clock.now()
         objects = await self._asked()
 
         def change(register: PauseRegister) -> PauseRegister:
-            after, gone = pausing.sweep(register, self._clock.now(), self._configured(), objects)
+            after, gone = pausing.sweep(register, self._clock.now(), self._configured(), objects, listed_at)
             ran_out[:] = gone
             return after
 

@@ -197,25 +197,29 @@ def other_way_to_end(pause: Pause) -> str:
     return "delete its object: `kubectl get pauses` shows it" if is_object(pause) else ""
 
 
-def with_objects(register: PauseRegister, objects: Iterable[Pause], now: Instant) -> PauseRegister:
+def with_objects(
+    register: PauseRegister, objects: Iterable[Pause], now: Instant, listed_at: Instant | None = None
+) -> PauseRegister:
     """The register with the objects that were read just now.
 
     Object and register are one pause: the object says until when and why, the register since when it binds and what it
     has counted. One that is seen for the first time begins now, whatever time it names as its own; one that the register holds
-    and that is gone has ended now; one that had ended and was given a later end begins anew.
+    and that is gone has ended now; one that had ended and was given a later end begins anew. One that was taken in after
+    they were listed (`listed_at`, else now) is not gone: that list could not have it.
     """
     asked = {pause.id: pause for pause in objects}
-    kept = tuple(_held(pause, asked.pop(pause.id, None), now) for pause in register.pauses)
+    listed_at = now if listed_at is None else listed_at
+    kept = tuple(_held(pause, asked.pop(pause.id, None), now, listed_at) for pause in register.pauses)
     new = tuple(replace(pause, since=now, applied_at=now) for pause in asked.values() if now < pause.until)
     return register if not new and kept == register.pauses else replace(register, pauses=(*kept, *new))
 
 
-def _held(pause: Pause, asked: Pause | None, now: Instant) -> Pause:
+def _held(pause: Pause, asked: Pause | None, now: Instant, listed_at: Instant) -> Pause:
     """A pause of the register as its object has it now, if it has one."""
     if not is_object(pause):
         return pause
     if asked is None:
-        gone = pause.ended_at is None and now < pause.until
+        gone = pause.ended_at is None and now < pause.until and pause.since < listed_at
         return replace(pause, ended_at=now, ended_by=DELETED) if gone else pause
     if pause.ended_at is not None and now < asked.until:
         return replace(asked, since=now, applied_at=now)
@@ -291,16 +295,20 @@ def end(register: PauseRegister, pause_id: str, *, who: str, now: Instant) -> Pa
 
 
 def sweep(
-    register: PauseRegister, now: Instant, windows: Iterable[Pause] = (), objects: Iterable[Pause] | None = None
+    register: PauseRegister,
+    now: Instant,
+    windows: Iterable[Pause] = (),
+    objects: Iterable[Pause] | None = None,
+    listed_at: Instant | None = None,
 ) -> tuple[PauseRegister, tuple[Pause, ...]]:
     """Note what begins, mark what is over, drop what ended long ago; also gives the ones just marked, for their notices.
 
     `windows` are the configuration's: those that run are taken into the register, and what it holds of one that is no
-    longer among them has ended with the configuration. `objects` are those that were read just now, None = not asked for.
+    longer among them has ended with the configuration. `objects` are those that were listed at `listed_at`, None = not asked for.
     """
     windows = tuple(windows)
     configured = {window.id for window in windows}
-    noted = register if objects is None else with_objects(register, objects, now)
+    noted = register if objects is None else with_objects(register, objects, now, listed_at)
     open_before = {pause.id for pause in register.pauses if pause.ended_at is None}
     noted = with_windows(noted, (window for window in windows if is_active(window, now)))
     over: list[Pause] = [pause for pause in noted.pauses if pause.ended_by == DELETED and pause.id in open_before]
