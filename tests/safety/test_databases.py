@@ -78,6 +78,7 @@ def types(*names: str) -> Schema:
         # Of an earlier release, and not seen since: the good one was written when it was there.
         ([("older", types("paid"), 0.0), ("good", types("ordered"), NEED_S)], types("ordered", "paid"), ""),
         ([("good", types("ordered"), NEED_S), ("bad", types("gifted"), 0.0)], types("gifted", "ordered"), "gifted"),
+        ([("good", types("ordered"), NEED_S), ("bad", types("gifted"), 0.0)], types("ordered"), "gifted"),
         # What it has seen once it knows, also when it is no longer among the newest.
         ([("good", types("paid"), 0.0), ("good", types("ordered"), NEED_S)], types("ordered", "paid"), ""),
         # It went back once already and lives with them since.

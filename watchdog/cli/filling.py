@@ -21,7 +21,7 @@ from watchdog.cli.terminal import Terminal
 from watchdog.engine.clock import SystemClock
 from watchdog.incidents.directory import DirectoryFiles
 from watchdog.incidents.manifest import NAME, examine
-from watchdog.incidents.people import NotUnderstood, files_of, filled_in, form_of, with_words
+from watchdog.incidents.people import NotUnderstood, encoded, files_of, filled_in, form_of, with_words
 from watchdog.model import JsonObject, iso
 from watchdog.ports import Unavailable
 
@@ -87,7 +87,7 @@ def _written(folder: Path, manifest: JsonObject, report: JsonObject) -> None:
             done = await files.write(f"{folder.name}/{name}", content)
             rows[name] = {"path": name, "size": done.size, "sha256": done.sha256, "taken_at": iso(done.taken_at)}
         whole = {**manifest, "files": [rows[path] for path in sorted(rows)]}
-        await files.write(f"{folder.name}/{NAME}", (json.dumps(whole, indent=1) + "\n").encode())
+        await files.write(f"{folder.name}/{NAME}", encoded(whole))
         await files.close()
 
     try:

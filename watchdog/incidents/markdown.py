@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from watchdog.incidents.report import report_json
+from watchdog.incidents.report import report_json, title_of
 from watchdog.model import Incident, Instant, JsonObject, Sample
 from watchdog.redaction import Redactor
 
@@ -224,6 +224,6 @@ def _people(report: JsonObject) -> Iterable[str]:
     yield "## For people to fill in"
     for name, text in report["for_people"].items():
         yield ""
-        yield f"### {name.replace('_', ' ').capitalize()}"
+        yield f"### {title_of(name)}"
         yield ""
         yield from (f"> {plain(line)}" for line in str(text).splitlines()) if text else ("_(empty)_",)

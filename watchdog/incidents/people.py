@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from watchdog.incidents.html import render_html
 from watchdog.incidents.markdown import render
-from watchdog.incidents.report import FOR_PEOPLE
+from watchdog.incidents.report import FOR_PEOPLE, title_of
 from watchdog.model import JsonObject
 from watchdog.redaction import Redactor
 
@@ -21,11 +21,6 @@ _HEADING = re.compile(r"^## (.*)$", re.MULTILINE)
 
 class NotUnderstood(ValueError):
     """A filled-in text has a heading that is none of ours, or one twice."""
-
-
-def title_of(name: str) -> str:
-    """``contributing_factors`` as a heading."""
-    return name.replace("_", " ").capitalize()
 
 
 def form_of(report: JsonObject) -> str:
@@ -71,10 +66,15 @@ def with_words(report: JsonObject, said: Mapping[str, object], redactor: Redacto
     return {**report, "for_people": {**report["for_people"], **words}}
 
 
+def encoded(document: JsonObject) -> bytes:
+    """A report or manifest as the file has it."""
+    return (json.dumps(document, ensure_ascii=False, indent=1, default=str) + "\n").encode(errors="replace")
+
+
 def files_of(report: JsonObject) -> dict[str, bytes]:
     """The three files of a report."""
     return {
-        "report.json": (json.dumps(report, ensure_ascii=False, indent=1, default=str) + "\n").encode(errors="replace"),
+        "report.json": encoded(report),
         "report.md": render(report).encode(errors="replace"),
         "report.html": render_html(report).encode(errors="replace"),
     }

@@ -8,7 +8,6 @@ response goes on; everything is bounded in time.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Collection, Sequence
 
 import structlog
@@ -17,7 +16,7 @@ from watchdog.incidents.capture import Caps, bundle, capture
 from watchdog.incidents.manifest import NAME as MANIFEST
 from watchdog.incidents.manifest import manifest_of
 from watchdog.incidents.paths import folder
-from watchdog.incidents.people import carried_over, files_of
+from watchdog.incidents.people import carried_over, encoded, files_of
 from watchdog.incidents.report import report_json
 from watchdog.model import Evidence, EvidenceFile, Incident, JsonObject, Sample, instant, record
 from watchdog.ports import Clock, EvidenceSource, Files, Unavailable
@@ -134,7 +133,7 @@ async def write_report(
                 done.append(await files.write(f"{bundle(incident)}/{name}", content))
             evidence = incident.evidence.files if incident.evidence else ()
             listed = manifest_of(bundle(incident), (*evidence, *done), clock.now())
-            done.append(await files.write(f"{bundle(incident)}/{MANIFEST}", _encoded(listed)))
+            done.append(await files.write(f"{bundle(incident)}/{MANIFEST}", encoded(listed)))
     except TimeoutError:
         return WrittenReport(files=tuple(done), text=text, why=f"no answer within {WRITE_S:g} s")
     except Unavailable as error:
@@ -149,7 +148,3 @@ async def _with_what_people_wrote(report: JsonObject, incident: Incident, files:
             return carried_over(report, await files.read(f"{bundle(incident)}/report.json"))
     except (TimeoutError, Unavailable):
         return report
-
-
-def _encoded(report: JsonObject) -> bytes:
-    return (json.dumps(report, ensure_ascii=False, indent=1, default=str) + "\n").encode(errors="replace")

@@ -26,6 +26,11 @@ FOR_PEOPLE = (
 """What a person fills in."""
 
 
+def title_of(name: str) -> str:
+    """One of `FOR_PEOPLE` as a heading: ``contributing_factors`` is Contributing factors."""
+    return name.replace("_", " ").capitalize()
+
+
 def report_json(
     incident: Incident, *, redactor: Redactor, written_at: Instant, samples: Sequence[Sample] = (), version: str = ""
 ) -> JsonObject:

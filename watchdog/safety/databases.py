@@ -62,7 +62,7 @@ def ahead(record: SchemaRecord | None, good: Release, now: Schema, need_s: float
 
 
 def new_events(record: SchemaRecord | None, good: Release, now: Schema) -> list[str]:
-    """Types among the newest events that nobody saw up to the last moment in which `good` ran.
+    """Types of events, newest or of later releases, that nobody saw up to the last moment in which `good` ran.
 
     Marten's daemon skips events of types that it does not know (facts/back-ends 12): what goes back looks healthy and loses them.
     A type so rare that no look met it counts as new: that asks a person and is answered once.
@@ -72,7 +72,9 @@ def new_events(record: SchemaRecord | None, good: Release, now: Schema) -> list[
     if last is None:
         return []
     known = {name for one in seen if one.since <= last for name in one.events}
-    return sorted(set(now.events) - known)
+    # What a later release wrote may no longer be among the newest, and is there all the same.
+    later = {name for one in seen if one.since > last for name in one.events}
+    return sorted({*now.events, *later} - known)
 
 
 def describe(schema: Schema) -> str:
