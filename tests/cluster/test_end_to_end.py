@@ -6,7 +6,7 @@ import pytest
 
 from tests.cluster.users import users_of
 from tests.cluster.watched_shop import EVERY, GOOD, NAME, PODS, WORKLOAD, Shop, kinds_of, report_of
-from tests.cluster.workloads import daemon_set, deployment, rollout_history, stateful_set, wait_rolled_out
+from tests.cluster.workloads import PORT, daemon_set, deployment, rollout_history, stateful_set, wait_rolled_out
 
 JOURNAL = [
     "first_bad", "breach", "countdown", "evidence", "rehearsed", "intent", "issued", "confirmed", "closed_recovered",
@@ -30,6 +30,18 @@ def test_errors_that_users_see_bring_the_good_release_back_once_and_leave_a_reco
     grades = daemon.grades(NAME)
     assert grades.pop("bookstore:2.0-err30") == "condemned"
     assert grades in ({GOOD: "assumed_good"}, {GOOD: "good"})  # the latter when it was watched through its bake before
+
+
+def test_errors_that_the_pods_count_on_their_own_metrics_pages_bring_the_good_release_back(shop: Shop) -> None:
+    requests = 'http_requests_total{path=~"/api/.*"%s}'
+    question = {"all": requests % "", "bad": requests % ',code=~"5.."', "port": PORT}
+    rule = {"above": "10%", "for": "4s", "min_events": 8}
+    shop.open({"errors": {"scrape": question, "every": EVERY, "rule": rule}, "workload": WORKLOAD})
+    with users_of(shop.node.ingress_url(shop.namespace, NAME, "/api/books")):
+        shop.release("bookstore:2.0-err30")
+        incident = shop.wait_closed("recovered")
+    assert "errors: " in incident["headline"]
+    assert (shop.image(), shop.running(), shop.writes()) == (GOOD, {GOOD}, ["patch deployments/bookstore"])
 
 
 def test_the_record_holds_what_died_with_the_bad_pods(shop: Shop) -> None:

@@ -286,3 +286,26 @@ def test_a_pause_by_selector_or_platform_knows_a_target_by_its_labels_and_its_ki
     )
     assert (policy_of(settings, "site").platform, policy_of(settings, "site").labels) == ("", ())
     assert len(windows(settings)) == 2
+
+
+def test_a_scrape_of_a_preset_is_the_selectors_of_that_preset_and_counts_users():
+    signal = only_signal("{scrape: {preset: requests_total, status_label: status, port: 9090}, every: 10s}")
+    assert signal.scrape.part.text == 'http_requests_total{status=~"5.."}'
+    assert signal.scrape.every.text == "http_requests_total"
+    assert (signal.scrape.page.port, signal.scrape.page.path, signal.scrape.page.timeout_s) == (9090, "/metrics", 3.0)
+    assert (signal.kind, signal.counts_users, signal.evidence, signal.timeout_s) == ("scrape", True, "err", 4.0)
+    assert isinstance(signal.rule, Weighed)
+
+
+@pytest.mark.parametrize("question", ["{histogram: latency_seconds, within: 500ms}", "{value: waiting, above: 3}"])
+def test_what_is_slow_or_too_much_on_a_page_is_no_failed_request(question):
+    signal = only_signal(f"{{scrape: {question}}}")
+    assert (signal.counts_users, signal.evidence) == (False, "slow")
+
+
+def test_a_selector_is_read_with_its_escapes():
+    signal = only_signal('{scrape: {all: a_total, bad: \'a_total{ x = "a\\"b", y!~"c\\\\.d" , }\'}}')
+    assert [(one.label, one.how, one.value) for one in signal.scrape.part.matchers] == [
+        ("x", "=", 'a"b'),
+        ("y", "!~", "c\\.d"),
+    ]

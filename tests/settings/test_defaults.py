@@ -69,6 +69,9 @@ DEFAULTS = {
     "PrometheusSourceSection.lag": "1s",
     "PrometheusSourceSection.timeout": "5s",
     "PrometheusSourceSection.verify": True,
+    "ScrapeSection.path": "/metrics",
+    "ScrapeSection.scheme": "http",
+    "ScrapeSection.verify": True,
     "PrometheusSection.min_events": 20,
     "PrometheusSection.pod_label": "pod",
     "KubernetesStateSection.objects": False,
@@ -156,7 +159,7 @@ def test_every_key_that_may_be_none_says_what_none_means():
     sections_and_mappings = {
         "Settings.state", "Settings.api", "Settings.log", "Settings.defaults", "Settings.groups",
         "ApiSection.metrics", "DefaultsSection.ask", "DefaultsSection.budget", "CommandSection.environment",
-        "PrometheusSection.labels", "PrometheusSourceSection.headers", "Settings.prometheus", "Settings.postgres", "Settings.azure", "WebhookSection.headers",
+        "PrometheusSection.labels", "PrometheusSourceSection.headers", "ScrapeSection.headers", "Settings.prometheus", "Settings.postgres", "Settings.azure", "WebhookSection.headers",
             "TargetSection.features", "TargetSection.labels", "TargetSection.links", "HttpSection.expect", "HttpSection.headers",
     }  # fmt: skip
     assert set(silent) == sections_and_mappings

@@ -13,6 +13,8 @@ from tests.signals.app_insights.world import world as telemetry
 from tests.signals.contract import SignalContract
 from tests.signals.database.real import Server
 from tests.signals.prometheus.world import World, world
+from tests.signals.scrape.world import World as Metrics
+from tests.signals.scrape.world import world as metrics
 from watchdog.clients.http import HttpClient
 from watchdog.clients.names import Names
 from watchdog.clients.postgres import Postgres
@@ -125,6 +127,37 @@ class AppInsightsWorld:
         self.shop.report(minutes=5, code=self.code)
 
 
+class ScrapeWorld:
+    """Two pods with pages of their own, looked at once before."""
+
+    def __init__(self, shop: Metrics) -> None:
+        self.shop, self.clock = shop, shop.clock
+        self.signal = shop.signal(timeout_s=5.0)
+        self.bad = 0
+
+    @property
+    def context(self) -> PollContext:
+        return self.shop.context
+
+    def make_bad(self) -> None:
+        self.bad = 5
+
+    def make_unknown(self) -> None:
+        for pod in self.shop.pods:
+            pod.status = 503
+
+    def make_hang(self) -> None:
+        for pod in self.shop.pods:
+            pod.silent.clear()
+
+    async def something_new(self) -> None:
+        if not self.signal._watched:
+            await self.shop.poll(self.signal)
+        for pod in self.shop.pods:
+            pod.serve(good=5, bad=self.bad)
+        self.clock.step(5.0)
+
+
 class DatabaseSource:
     """Points the signal at another database by changing what it asks."""
 
@@ -169,6 +202,17 @@ class TestDatabaseSignal(SignalContract):
     async def source(self, server, database):
         with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and says nothing
             yield DatabaseSource(server, database, silent.getsockname()[1])
+
+
+class TestScrapeSignal(SignalContract):
+    @pytest_asyncio.fixture
+    async def source(self):
+        async with metrics() as shop:
+            for name in ("a", "b"):
+                (await shop.start(name)).serve(good=1)
+            yield ScrapeWorld(shop)
+            for pod in shop.pods:
+                pod.silent.set()
 
 
 class TestAppInsightsSignal(SignalContract):

@@ -165,6 +165,10 @@ class Builder:
             return signal_of(entry, entry.prometheus, self._clients.prometheus, self._clients.clock)
         if entry.app_insights is not None:
             return self._azure().signal_of(entry, entry.app_insights)
+        if entry.scrape is not None:
+            from watchdog.cli.scraping import scrape_of  # noqa: PLC0415 - brings the reader of pages, which others need not pay for
+
+            return scrape_of(entry, entry.scrape, self._clients.http, self._clients.clock)
         if entry.database is not None:
             return DatabaseSignal(entry.name, postgres_of(entry.database), self._clients.clock)
         from watchdog.signals.workload import WorkloadSignal, WorkloadTolerances  # noqa: PLC0415 - beside its configuration

@@ -2,7 +2,7 @@
 
 Role: one client for all checks of the process. Neighbours: `signals.http` makes requests of its checks and judges the
 answers; nobody else touches aiohttp's client. Guarantees: `exchange` ends within the request's deadline and raises nothing
-but cancellation; at most `BODY_CAP` bytes of a body are read, never decompressed; a hung target holds only its own
+but cancellation; at most `most_bytes` (64 KiB where nothing is said) of a body are read, never decompressed; a hung target holds only its own
 connection (no limit over all hosts, one per host); no cookies, no proxies of the environment, configured headers are not
 carried to another origin by a redirect. Not guaranteed: that a target sees a request once - a failure of a *kept*
 connection before the first byte is repeated once on a fresh one, and a kept connection that is silent for half of the
@@ -53,6 +53,8 @@ class Request:
     fresh: bool = True
     ca_file: str = ""
     verify: bool = True
+    most_bytes: int = BODY_CAP
+    """Of the body that are read at most."""
 
 
 @record
@@ -70,7 +72,7 @@ class Phases:
 
 @record
 class Answer:
-    """What the target answered. `body` holds at most `BODY_CAP` bytes as they came; `whole` says whether that is all."""
+    """What the target answered. `body` holds at most the request's `most_bytes` as they came; `whole` says whether that is all."""
 
     status: int
     phases: Phases
@@ -252,7 +254,7 @@ class HttpClient:
                 trace_request_ctx=trail,
             ) as response:
                 trail.answered = self._clock.monotonic()
-                body, whole = await _read(response)
+                body, whole = await _read(response, request.most_bytes)
                 return Answer(
                     status=response.status,
                     phases=trail.phases(journey.begun, self._clock.monotonic()),
@@ -345,10 +347,10 @@ def _tracing(clock: Clock) -> aiohttp.TraceConfig:
     return config
 
 
-async def _read(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
-    """At most `BODY_CAP` bytes, and whether that was all. aiohttp closes a connection whose rest is unread."""
+async def _read(response: aiohttp.ClientResponse, most: int) -> tuple[bytes, bool]:
+    """At most `most` bytes, and whether that was all. aiohttp closes a connection whose rest is unread."""
     parts: list[bytes] = []
-    room = BODY_CAP
+    room = most
     while room:
         part = await response.content.read(room)
         if not part:

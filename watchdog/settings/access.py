@@ -25,12 +25,13 @@ from watchdog.settings.platforms import KubernetesSection
 from watchdog.settings.prometheus_access import PrometheusQuestion, every_of_question, question_of
 from watchdog.settings.root import Settings
 from watchdog.settings.rules import DEFAULT_FAILED, DEFAULT_OF, AboveRule, ConsecutiveRule, Rule
+from watchdog.settings.scrape_access import PageQuestion, page_question_of
 from watchdog.settings.secret import Secret
 from watchdog.settings.signals import DEFAULT_EVERY, DEFAULT_TIMEOUT, SignalSection
 from watchdog.settings.targets import TargetSection
 
 PLATFORMS = ("kubernetes", "helm", "container_app", "command")
-SIGNAL_KINDS = ("http", "workload", "prometheus", "app_insights", "database")
+SIGNAL_KINDS = ("http", "workload", "prometheus", "app_insights", "database", "scrape")
 _STRICTNESS = tuple(Mode)
 _KINDS = {"deployment": "Deployment", "statefulset": "StatefulSet", "daemonset": "DaemonSet"}
 FEWEST_EVENTS = 20
@@ -116,7 +117,7 @@ class Request:
 
 @record
 class ConfiguredSignal:
-    """One signal. `kind` is ``http``, ``workload``, ``prometheus``, ``app_insights`` or ``database``; what it asks is there."""
+    """One signal. `kind` is one of `SIGNAL_KINDS`; what it asks is there."""
 
     name: str
     kind: str
@@ -131,6 +132,7 @@ class ConfiguredSignal:
     prometheus: PrometheusQuestion | None = None
     app_insights: AppInsightsQuestion | None = None
     database: ConfiguredDatabase | None = None
+    scrape: PageQuestion | None = None
 
 
 @record
@@ -338,17 +340,19 @@ def signal_of(settings: Settings, name: str, signal: SignalSection, rates: Weigh
     question = question_of(settings, signal.prometheus) if signal.prometheus else None
     database = database_of(settings, name, signal.database) if signal.database else None
     telemetry = azure_access.asked_of(settings, signal.app_insights) if signal.app_insights else None
-    slow = (question is not None and not question.counts_requests) or (
+    page = page_question_of(signal.scrape, _shorter(signal.scrape.timeout, every)) if signal.scrape else None
+    metrics = [asked for asked in (question, page) if asked is not None]
+    slow = any(not asked.counts_requests for asked in metrics) or (
         telemetry is not None and telemetry.slow_s is not None
     )
-    usual = (question is not None or telemetry is not None) and not slow
+    usual = (bool(metrics) or telemetry is not None) and not slow
     users = usual if signal.counts_users is None else signal.counts_users
-    counts = any(asked is not None for asked in (http, question, telemetry, database))
+    counts = any(asked is not None for asked in (http, question, telemetry, database, page))
     return ConfiguredSignal(
         name=name,
         kind=kind_of_signal(signal),
         every_s=every,
-        timeout_s=_bound(signal, question, database, every),
+        timeout_s=_bound(signal, question, database, every) if page is None else page.page.timeout_s + 1.0,
         rule=weighed_of(signal, rates) if signal.rule is None and counts else rule_of(signal.rule, every),
         counts_users=users,
         evidence="slow" if slow else "err" if users else "probe",
@@ -356,6 +360,7 @@ def signal_of(settings: Settings, name: str, signal: SignalSection, rates: Weigh
         prometheus=question,
         app_insights=telemetry,
         database=database,
+        scrape=page,
     )
 
 
@@ -385,7 +390,11 @@ def _bound(
 
 def timeout_of(http: HttpSection, every: float) -> float:
     """Seconds for a whole check: as said, else 3 s or 60 % of `every`."""
-    return http.timeout if http.timeout is not None else min(DEFAULT_TIMEOUT, round(0.6 * every, 3))
+    return _shorter(http.timeout, every)
+
+
+def _shorter(timeout: float | None, every: float) -> float:
+    return min(DEFAULT_TIMEOUT, round(0.6 * every, 3)) if timeout is None else timeout
 
 
 def rule_of(rule: Rule | None, every: float) -> CountingRule:

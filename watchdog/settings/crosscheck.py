@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from watchdog.model import Mode, TargetPolicy
-from watchdog.settings import azure_access, database_access, prometheus_check
+from watchdog.settings import azure_access, database_access, prometheus_check, scrape_access
 from watchdog.settings.access import (
     PLATFORMS,
     SIGNAL_KINDS,
@@ -277,6 +277,8 @@ def _question(settings: Settings, trail: Trail, signal: SignalSection) -> Iterat
         yield from azure_access.question(settings, (*trail, "app_insights"), signal.app_insights)
     if signal.database is not None:
         yield from database_access.question(settings, (*trail, "database"), signal.database)
+    if signal.scrape is not None:
+        yield from scrape_access.question((*trail, "scrape"), signal.scrape, every_of(settings, signal))
 
 
 def _needs_a_platform(target: TargetSection, trail: Trail, signal: SignalSection) -> Iterator[Finding]:
@@ -285,9 +287,14 @@ def _needs_a_platform(target: TargetSection, trail: Trail, signal: SignalSection
     if signal.workload is not None and all(getattr(target, name) is None for name in PLATFORMS if name != "command"):
         message = "workload needs a target with `kubernetes`, `helm` or `container_app`"
         yield Finding(trail=trail, message=message, involves=platforms)
-    if signal.http and signal.http.pods and all(getattr(target, name) is None for name in PLATFORMS):
+    if any(getattr(target, name) is not None for name in PLATFORMS):
+        return
+    if signal.http and signal.http.pods:
         message = "pods needs a target with `kubernetes`, `helm` or `command`"
         yield Finding(trail=(*trail, "http", "pods"), message=message, involves=platforms)
+    if signal.scrape:
+        message = "scrape asks each instance: it needs a target with `kubernetes`, `helm` or `command`"
+        yield Finding(trail=(*trail, "scrape"), message=message, involves=platforms)
 
 
 def _http(trail: Trail, http: HttpSection, period: float) -> Iterator[Finding]:
@@ -334,7 +341,7 @@ def _one_event_a_poll(signal: SignalSection) -> bool:
     question = signal.prometheus
     if question is not None:
         return question.value is not None or question.quantile is not None
-    return signal.http is None or signal.http.pods is None
+    return signal.scrape is None and (signal.http is None or signal.http.pods is None)
 
 
 def _rule_in_force(settings: Settings, target: str, signal: SignalSection) -> CountingRule | Weighed:

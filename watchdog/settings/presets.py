@@ -65,6 +65,14 @@ def counters_of(section: PrometheusSection) -> tuple[str, str]:
     return f"{metric.name}{{{','.join([*matchers, f'{status}=~{chr(34)}{metric.errors}{chr(34)}'])}}}", every
 
 
+def own_counters(preset: str, status_label: str = "") -> tuple[str, str]:
+    """(bad, all) on a service's own page, where it has no name. Raises ValueError for a preset of somebody in front of it."""
+    metric = _METRICS[Preset(preset)]
+    if metric.app != "job" or metric.fixed:
+        raise ValueError(f"{preset} is not counted by the service itself")
+    return f'{metric.name}{{{status_label or metric.status}=~"{metric.errors}"}}', metric.name
+
+
 def knows_namespace(preset: Preset) -> bool:
     """Whether its metrics name the namespace."""
     return bool(_METRICS[preset].namespace) or preset is Preset.TRAEFIK

@@ -15,6 +15,7 @@ from watchdog.settings.database import DatabaseSection
 from watchdog.settings.http_check import HttpSection
 from watchdog.settings.prometheus import PrometheusSection
 from watchdog.settings.rules import Rule
+from watchdog.settings.scrape import ScrapeSection
 from watchdog.settings.section import Later, Section, later
 from watchdog.settings.values import Duration, Factor, Flag, Rate
 
@@ -47,7 +48,10 @@ class SignalSection(Section):
         description="A database: on a target without platform whether it answers, on others what the code has to understand "
         "of it (`data: check`). None = another kind of signal.",
     )
-    scrape: Later = later("signals scraped from a metrics page")
+    scrape: ScrapeSection | None = Field(
+        default=None,
+        description="Counters, histograms or values on each instance's own metrics page. None = another kind of signal.",
+    )
     alerts: Later = later("Alertmanager alerts as signals")
 
     every: Annotated[float | None, Duration(least=0.1, most=3600)] = Field(

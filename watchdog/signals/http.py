@@ -124,7 +124,7 @@ class HttpSignal:
         if not asked:
             return [self._unknown(f"no instance is ready to be asked ({left_out} not ready or without address)")]
         note = f" ({left_out} not ready, not asked)" if left_out else ""
-        return await asyncio.gather(*(self._ask(_pod_url(pods, entry), entry, note) for entry in asked))
+        return await asyncio.gather(*(self._ask(instance_url(pods, entry), entry, note) for entry in asked))
 
     async def close(self) -> None:
         """Nothing of its own to close."""
@@ -212,7 +212,8 @@ def _of_body(check: HttpCheck, answer: Answer) -> Unknown | str:
         return Unknown(reason=str(error))
 
 
-def _pod_url(pods: Pods, instance: Instance) -> str:
+def instance_url(pods: Pods, instance: Instance) -> str:
+    """The URL of one instance's own address."""
     address = f"[{instance.address}]" if ":" in instance.address else instance.address
     return f"{pods.scheme}://{address}:{pods.port or instance.port}{pods.path}"
 

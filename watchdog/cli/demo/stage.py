@@ -55,6 +55,10 @@ targets:
         http: {{url: "{api}/api/books", timeout: 550ms}}
         every: 600ms
         rule: {{above: 5%, for: 7s, min_events: 8}}
+      errors:                        # what readers got, as each instance counts it on its own metrics page
+        scrape: {{preset: requests_total}}
+        every: 1s
+        rule: {{above: 5%, for: 6s, min_events: 20}}
       front:
         http: {{url: "{front}/", timeout: 900ms}}
         every: 1s

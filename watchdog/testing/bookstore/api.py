@@ -12,7 +12,7 @@ import json
 import os
 import random
 from collections import Counter
-from time import monotonic
+from time import monotonic, time  # noqa: TID251 - a process of its own, whose page names its start
 
 from watchdog.testing.bookstore.behaviour import BLIP_AFTER_S, Behaviour, behaviour_of
 from watchdog.testing.bookstore.lifeline import run_server
@@ -33,6 +33,7 @@ class Api:
         self._behaviour: Behaviour = behaviour_of(version)
         self._database = database
         self._born = monotonic()
+        self._started = time()
         self._counts: Counter[int] = Counter()
         self._dying = False
 
@@ -77,7 +78,8 @@ class Api:
             return False
 
     def _metrics(self) -> str:
-        lines = ["# TYPE http_requests_total counter"]
+        lines = ["# TYPE process_start_time_seconds gauge", f"process_start_time_seconds {self._started:.2f}"]
+        lines.append("# TYPE http_requests_total counter")
         for code, count in sorted(self._counts.items()):
             lines.append(f'http_requests_total{{app="bookstore-api",version="{self._version}",code="{code}"}} {count}')
         return "\n".join(lines) + "\n"
