@@ -12,7 +12,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -55,11 +55,15 @@ class WatchdogProcess:
     program: Program
 
     @classmethod
-    def prepare(cls, folder: Path, config: Config) -> WatchdogProcess:
-        """Write the configuration of a daemon that lives in `folder`; `config` has the targets and the numbers."""
+    def prepare(cls, folder: Path, config: Config, environment: Mapping[str, str] | None = None) -> WatchdogProcess:
+        """Write the configuration of a daemon that lives in `folder`; `config` has the targets and the numbers.
+
+        `environment` = variables beside those that a machine always has.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         file, socket = folder / "watchdog.yaml", folder / "run" / "w.sock"
-        program = Program("watchdog", _command(folder, "run", "--config", str(file)), folder / "watchdog.log", _ROOT)
+        command = _command(folder, "run", "--config", str(file), environment=environment)
+        program = Program("watchdog", command, folder / "watchdog.log", _ROOT)
         made = cls(folder, file, socket, program)
         made.configure(config)
         return made
@@ -211,10 +215,11 @@ class WatchdogProcess:
         return "\n".join([*lines, "end of the log:", *(_short(line) for line in self.log().splitlines()[-_LOG_LINES:])])
 
 
-def _command(folder: Path, *arguments: str) -> list[str]:
+def _command(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> list[str]:
     """`watchdog` with no variable but what a machine always has; `env` is replaced by it, so its process is ours."""
-    environment = ["PATH=/usr/local/bin:/usr/bin:/bin", f"HOME={folder}", "LANG=C.UTF-8", "PYTHONUNBUFFERED=1"]
-    return ["/usr/bin/env", "-i", *environment, sys.executable, "-m", "watchdog.cli.main", *arguments]
+    variables = ["PATH=/usr/local/bin:/usr/bin:/bin", f"HOME={folder}", "LANG=C.UTF-8", "PYTHONUNBUFFERED=1"]
+    variables += [f"{name}={value}" for name, value in (environment or {}).items()]
+    return ["/usr/bin/env", "-i", *variables, sys.executable, "-m", "watchdog.cli.main", *arguments]
 
 
 def _short(line: str) -> str:
