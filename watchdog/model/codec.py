@@ -1,8 +1,9 @@
 """One JSON form for every record, versioned.
 
 Role: the only place that turns records into documents and back. Neighbours: stores keep what `to_document` gives; the API
-and the reports show it. Guarantees: ``from_document(cls, to_document(r)) == r``; unknown keys of a *newer* minor form are
-refused by name, a newer version is refused, never guessed. Times are ISO 8601 UTC with microseconds.
+and the reports show it. Guarantees: ``from_document(cls, to_document(r)) == r``; unknown keys are
+refused by name, a newer version is refused, never guessed. A field that was `added` later is written only where it says something, so
+a version of ours reads what the next one writes as long as that says nothing new. Times are ISO 8601 UTC with microseconds.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from watchdog.model.record import Instant, instant
+from watchdog.model.record import ADDED, Instant, instant
 
 VERSION = 1
 """Version of the document form. A reader refuses a higher one."""
@@ -71,7 +72,11 @@ def from_document(cls: type[T], document: Mapping[str, Any]) -> T:
 
 def _fields_of(value: Any) -> dict[str, Any]:
     hints = _hints(type(value))
-    return {field.name: _plain(getattr(value, field.name), hints[field.name]) for field in dataclasses.fields(value)}
+    return {
+        field.name: _plain(getattr(value, field.name), hints[field.name])
+        for field in dataclasses.fields(value)
+        if ADDED not in field.metadata or getattr(value, field.name) != field.default
+    }
 
 
 def _plain(value: Any, hint: Any) -> Any:

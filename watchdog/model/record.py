@@ -1,6 +1,6 @@
 """What a record is, and the two scalar types that every record shares.
 
-Role: the decorator `record` (frozen, slotted, keyword-only dataclass) and `Instant`. Neighbours: everything in
+Role: the decorator `record` (frozen, slotted, keyword-only dataclass), `added` for fields that come later, and `Instant`. Neighbours: everything in
 ``watchdog.model``. Guarantees: a record never changes; change is `dataclasses.replace`.
 """
 
@@ -20,7 +20,20 @@ JsonObject = Mapping[str, Any]
 """Raw JSON as it came from outside. Never changed in place."""
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
+ADDED = "added"
+"""In the metadata of a field: the version of ours that brought it."""
+
+
+def added(default: Any, *, since: str) -> Any:
+    """A field that came with version `since` of ours, whose default means "as it was before".
+
+    Its default is not written (`codec`), so that the version before reads every record that says nothing new, and refuses
+    the others. A default may never change later: records that are stored mean the one they were written with.
+    """
+    return field(default=default, metadata={ADDED: since})
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field, added))
 def record(cls: type[T]) -> type[T]:
     """Make a frozen, slotted, keyword-only dataclass."""
     return dataclass(frozen=True, slots=True, kw_only=True)(cls)
