@@ -248,6 +248,19 @@ class Platform(Protocol):
 
 
 @runtime_checkable
+class Watching(Protocol):
+    """A platform that is told of changes, so that a unit at rest need not be read again and again."""
+
+    def unchanged(self, since: float) -> bool:
+        """Whether it is *known* that `read_state` would show now what one that began at `since` (monotonic) has shown.
+
+        False whenever it is not known. It may lag behind a change by what a message takes; nothing is decided by it but
+        whether to read.
+        """
+        ...
+
+
+@runtime_checkable
 class EvidenceSource(Protocol):
     """What a platform can hand to the incident's evidence before the write."""
 

@@ -123,7 +123,7 @@ def test_each_watched_namespace_has_a_role_and_only_writable_ones_may_patch(helm
         (own, f"{RELEASE}-state"), (own, f"{RELEASE}-objects"),
     }  # fmt: skip
     assert granted["shop", RELEASE] == yaml.safe_load((DEPLOY / "kubernetes/role.yaml").read_text())["rules"]
-    assert granted["quiet", RELEASE][0]["verbs"] == ["get"]
+    assert granted["quiet", RELEASE][0]["verbs"] == ["get", "watch"]
     assert not any("patch" in rule["verbs"] for rule in granted["quiet", RELEASE])
     bound = {(one["metadata"]["namespace"], one["roleRef"]["name"]) for one in of_kind(entries, "RoleBinding")}
     assert bound == set(granted)

@@ -48,7 +48,7 @@ from watchdog.stores import FileLease, MemoryStore, SqliteStore, lock_path
 
 if TYPE_CHECKING:
     from watchdog.cli.azure import Azure
-    from watchdog.clients.kubernetes import KubernetesClient
+    from watchdog.clients.kubernetes import KubernetesClient, Watches
 
 HELM_EXTRA_S = 15.0
 """Reads before and after, beside helm's own timeout."""
@@ -63,6 +63,7 @@ class Clients:
     clock: Clock
     http: HttpClient
     kubernetes: dict[tuple[str, str], object] = field(default_factory=dict)
+    watches: dict[tuple[str, str], Watches] = field(default_factory=dict)
     prometheus: dict[PrometheusServer, Sources] = field(default_factory=dict)
     posters: dict[str, Poster] = field(default_factory=dict)
     azure: Sources | None = None
@@ -78,8 +79,17 @@ class Clients:
             self.kubernetes[(kubeconfig, context)] = client
         return client
 
+    async def watched(self, kubeconfig: str, context: str) -> Watches:
+        """The watches on one cluster, shared by all targets in it. Raises Unavailable."""
+        from watchdog.clients.kubernetes import Watches  # noqa: PLC0415 - only where configured
+
+        client = await self.cluster(kubeconfig, context)
+        return self.watches.setdefault((kubeconfig, context), Watches(client, self.clock))
+
     async def close(self) -> None:
         """Close every client that was made."""
+        for watches in self.watches.values():
+            await watches.close()
         await self.http.close()
         for client in (*self.prometheus.values(), *self.posters.values(), *([self.azure] if self.azure else [])):
             await client.close()
@@ -251,7 +261,8 @@ class Builder:
             allow_recreate=target.policy.allow_recreate,
             ignore_annotations=workload.ignore_annotations,
         )
-        platform = KubernetesPlatform.open(client, config, self._clients.clock)
+        watches = await self._clients.watched(workload.kubeconfig, workload.context)
+        platform = KubernetesPlatform.open(client, config, self._clients.clock, watches)
         return platform, KubernetesWriter(client, config, self._clients.clock, self._office)
 
 

@@ -89,6 +89,9 @@ class Seen:
     state: WorkloadState | None = None
     state_error: str = "not read yet"
     state_at: float = float("-inf")
+    """Monotonic moment at which `state` was known to be so."""
+    read_at: float = float("-inf")
+    """Monotonic moment at which the read of `state` began."""
     record: UnitRecord | None = None
     store_error: str = ""
     """Why the record cannot be kept in the store; empty while it can."""
@@ -137,6 +140,7 @@ class Board:
         seen = Seen(watch=watch)
         if old is not None:
             seen.state, seen.state_at, seen.state_error = old.state, old.state_at, old.state_error
+            seen.read_at = float("-inf")  # of another platform's watches nothing is known
             seen.record, seen.samples = old.record, old.samples
         self.seen[watch.name] = seen
         self.rearm(watch.name, why)

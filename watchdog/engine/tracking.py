@@ -1,7 +1,7 @@
 """Release tracking: what runs now, since when, and what it has earned.
 
 Role: one loop per target reads the platform and keeps the unit's record in the store. Neighbours: `ports.Platform`,
-`judgement.ledger` (pure), `engine.board`. Guarantees: a new release begins its bake; bake is
+`judgement.ledger` (pure), `engine.board`, `engine.resting` (when reading can be spared). Guarantees: a new release begins its bake; bake is
 credited only for time that was really watched; a condemned release that comes back is said once. Not guaranteed: that a
 release shorter than one read was seen.
 """
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from watchdog.engine import resting
 from watchdog.engine.board import Board, Seen
 from watchdog.engine.documents import Documents
 from watchdog.engine.pauses import PauseBook
@@ -47,6 +48,7 @@ class Tracker:
         self._documents = Documents(store, UnitRecord)
         self._pauses = pauses
         self._finds = finds
+        self._kept_at = float("-inf")
         self.armed_at_birth: Callable[[], bool | None] = lambda: False
         """Whether a unit seen for the first time may be acted on at once (not after a first start on an empty store).
 
@@ -63,11 +65,18 @@ class Tracker:
             await self._clock.sleep(self._board.seen[self._target].watch.track_every_s)
 
     async def look(self) -> None:
-        """One read: board, ledger, bake."""
+        """One read, unless it is known what it would show: board, ledger, bake."""
         seen = self._board.seen[self._target]
-        state = await self.read_state(seen)
+        state = resting.confirmed(seen, self._clock.monotonic(), self._clock.now())
+        if state is not None:
+            seen.state, seen.state_at = state, self._clock.monotonic()
+            if resting.settled(seen) and self._clock.monotonic() - self._kept_at < resting.KEEP_S:
+                return
+        else:
+            state = await self.read_state(seen)
         if state is None:
             return
+        self._kept_at = self._clock.monotonic()
         try:
             await self._keep(seen, state)
             seen.store_error = ""
@@ -89,6 +98,7 @@ class Tracker:
         platform = seen.watch.platform
         if platform is None:
             return None
+        began = self._clock.monotonic()
         try:
             async with asyncio.timeout(READ_S):
                 state = await platform.read_state()
@@ -101,6 +111,7 @@ class Tracker:
         before = seen.state.release.fingerprint if seen.state else None
         asked = [pause.id for pause in self._asked(seen) if pausing.is_active(pause, self._clock.now())]
         seen.state, seen.state_error, seen.state_at = state, "", self._clock.monotonic()
+        seen.read_at = began
         if before is not None and before != state.release.fingerprint:
             log.info("another release runs", action="released", target=self._target, release=state.release.label)
             self._board.released(self._target)

@@ -371,6 +371,40 @@ class FakePlatform:
             raise Unavailable(f"{self.unit.ref.name} is gone")
 
 
+class WatchedPlatform(FakePlatform):
+    """A platform that is told of changes while `told` is True: `ports.Watching`."""
+
+    def __init__(self, unit: FakeUnit) -> None:
+        """Look at `unit`."""
+        super().__init__(unit)
+        self.told = True
+        self.looks = 0
+        """How often the state was read."""
+        self._first: float | None = None
+        self._shown: deque[tuple[float, object]] = deque(maxlen=50)
+
+    async def read_state(self) -> WorkloadState:
+        """See `FakePlatform`."""
+        began = self.unit.clock.monotonic()
+        self.looks += 1
+        self._first = began if self._first is None else self._first
+        state = await super().read_state()
+        self._shown.append((began, self._content()))
+        return state
+
+    def unchanged(self, since: float) -> bool:
+        """Whether the unit shows what the first read since then has shown."""
+        if not self.told or self._first is None or since < self._first - 0.001:
+            return False
+        return next((content for began, content in self._shown if began >= since), None) == self._content()
+
+    def _content(self) -> object:
+        """Everything of the unit that a read shows and that does not come from the clock alone."""
+        unit = self.unit
+        told = (unit.version, unit.current, unit.complete, unit.size, unit.paused, unit.gone)
+        return (told, dict(unit.restarts), dict(unit.hints), dict(unit.stuck))
+
+
 class FakeWriter:
     """The writing half over a `FakeUnit`: looks at the permit first, then writes once, under the version of the step."""
 

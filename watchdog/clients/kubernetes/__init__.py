@@ -24,6 +24,7 @@ from watchdog.clients.kubernetes.errors import (
     Throttled,
     Unreachable,
 )
+from watchdog.clients.kubernetes.watching import Watches
 
 __all__ = [
     "JSON_PATCH",
@@ -40,5 +41,6 @@ __all__ = [
     "Text",
     "Throttled",
     "Unreachable",
+    "Watches",
     "api_path",
 ]

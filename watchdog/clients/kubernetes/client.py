@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import field
 from http import HTTPStatus
 from typing import Any, Self
@@ -35,6 +35,8 @@ PAGE = 250
 MOST_PAGES = 40
 """10 000 objects: more of one kind behind one selector is a wrong selector."""
 _ERROR_BODY = 65_536
+LINE_CAP = 4 * 1024 * 1024
+"""An object of a cluster is at most 1.5 MiB."""
 
 
 @record
@@ -168,6 +170,30 @@ class KubernetesClient:
                 raise _unreachable(call, error) from error
             return Text(content=bytes(kept[:limit_bytes]), cut=True)
         return Text(content=bytes(kept[:limit_bytes]), cut=len(kept) > limit_bytes)
+
+    async def lines(
+        self, path: str, query: Mapping[str, str], *, accept: str, timeout_s: float, silent_s: float
+    ) -> AsyncGenerator[bytes | None]:
+        """None once the server has accepted, then each line of the answer until it ends, at most `timeout_s`.
+
+        Raises Unavailable also when nothing came for `silent_s`.
+        """
+        call = _Call(verb="GET", path=path, query=query, accept=accept, timeout_s=timeout_s)
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                response = await self._send(call)
+            async with response:
+                await _check(call, response)
+                yield None
+                rest = b""
+                while part := await asyncio.wait_for(response.content.readany(), silent_s):
+                    *whole, rest = (rest + part).split(b"\n")
+                    if len(rest) > LINE_CAP:
+                        raise ServerTrouble(f"{call.words}: a line of more than {LINE_CAP} bytes")
+                    for line in whole:
+                        yield line
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise _unreachable(call, error) from error
 
     async def may(
         self, verb: str, group: str, resource: str, namespace: str, name: str = "", *, subresource: str = ""

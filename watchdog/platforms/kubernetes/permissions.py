@@ -42,6 +42,16 @@ def required(reader: Reader) -> tuple[Permission, ...]:
         Permission(verb="patch", group="apps", resource=kind.resource, name=name, why="put the good template back"),
         Permission(verb="list", group="apps", resource=kind.revisions_resource, why="read the release history"),
         Permission(verb="list", group="", resource="pods", why="judge pods, tell the releases apart"),
+        *(
+            Permission(
+                verb="watch",
+                group=group,
+                resource=resource,
+                needed=False,
+                why="be told of changes; else it is read again and again",
+            )
+            for group, resource in (("apps", kind.resource), ("apps", kind.revisions_resource), ("", "pods"))
+        ),
         Permission(
             verb="get",
             group="",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Self
 
-from watchdog.clients.kubernetes import KubernetesClient
+from watchdog.clients.kubernetes import KubernetesClient, Watches
 from watchdog.model import (
     Confirmation,
     Finding,
@@ -25,6 +25,7 @@ from watchdog.model import (
     WorkloadState,
 )
 from watchdog.platforms.kubernetes import owner, permissions, preflight
+from watchdog.platforms.kubernetes.attention import Attention
 from watchdog.platforms.kubernetes.evidence import KubernetesEvidence
 from watchdog.platforms.kubernetes.history import releases_from
 from watchdog.platforms.kubernetes.kinds import KubernetesTarget
@@ -40,26 +41,39 @@ from watchdog.ports import Clock, EvidenceSink, Unavailable
 class KubernetesPlatform:
     """One Deployment, StatefulSet or DaemonSet. The client is the opener's: many platforms share one."""
 
-    def __init__(self, client: KubernetesClient, config: KubernetesTarget, clock: Clock) -> None:
-        """Raises ValueError for another kind."""
+    def __init__(
+        self, client: KubernetesClient, config: KubernetesTarget, clock: Clock, watches: Watches | None = None
+    ) -> None:
+        """Without `watches` it is never known that nothing has changed. Raises ValueError for another kind."""
         self._reader = Reader(client, config)
         self._clock = clock
+        self._attention = None if watches is None else Attention(self._reader, watches, clock)
         self._memory = Memory()
         self._evidence = KubernetesEvidence(client, config, clock)
 
     @classmethod
-    def open(cls, client: KubernetesClient, config: KubernetesTarget, clock: Clock) -> Self:
+    def open(
+        cls, client: KubernetesClient, config: KubernetesTarget, clock: Clock, watches: Watches | None = None
+    ) -> Self:
         """Ask nobody yet: a daemon starts also while the API server is away."""
-        return cls(client, config, clock)
+        return cls(client, config, clock, watches)
 
     async def close(self) -> None:
         """Nothing to let go: the client is shared and closed by who opened it."""
 
     async def read_state(self) -> WorkloadState:
         """Unit, release, rollout and pods, from three requests. Raises Unavailable."""
+        if self._attention is not None:
+            self._attention.attend()
         snapshot = await self._reader.snapshot()
+        if self._attention is not None:
+            self._attention.learn(snapshot.workload)
         unit = self._reader.unit(snapshot.workload)
         return state_of(snapshot, self._reader.kind, unit, self._memory, self._clock.now())
+
+    def unchanged(self, since: float) -> bool:
+        """See `ports.Watching`."""
+        return self._attention is not None and self._attention.unchanged(since)
 
     async def detect_owner(self) -> Ownership:
         """Who else claims it: GitOps, another controller, Helm. Raises Unavailable."""

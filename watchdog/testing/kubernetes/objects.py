@@ -29,13 +29,48 @@ class Lost(Exception):
     """The object is not at the version, or not the one, that the request names."""
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One event: ``ADDED``, ``MODIFIED`` or ``DELETED``, and the object as it was left."""
+
+    version: int
+    kind: str
+    key: Key
+    manifest: Manifest
+
+
+class _Kept(dict[Key, Manifest]):
+    """Objects by key; whoever adds, replaces or removes one leaves a `Change`."""
+
+    def __init__(self, objects: Objects) -> None:
+        super().__init__()
+        self._objects = objects
+
+    def __setitem__(self, key: Key, manifest: Manifest) -> None:
+        kind = "MODIFIED" if key in self else "ADDED"
+        super().__setitem__(key, manifest)
+        self._objects.changes.append(Change(self._objects.version, kind, key, manifest))
+
+    def __delitem__(self, key: Key) -> None:
+        manifest = copy.deepcopy(self[key])
+        super().__delitem__(key)
+        self._objects.version += 1
+        manifest["metadata"]["resourceVersion"] = str(self._objects.version)
+        self._objects.changes.append(Change(self._objects.version, "DELETED", key, manifest))
+
+
 @dataclass
 class Objects:
     """All objects by key. `now` gives the API's timestamp of this moment."""
 
     now: Callable[[], str]
-    kept: dict[Key, Manifest] = field(default_factory=dict)
     version: int = 100
+    changes: list[Change] = field(default_factory=list)
+    """Everything that happened, oldest first: what watches tell."""
+    kept: dict[Key, Manifest] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.kept = _Kept(self)
 
     def put(
         self, key: Key, manifest: Mapping[str, Any], manager: str = "kubectl", operation: str = "Update"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
@@ -21,6 +21,9 @@ from watchdog.ports import Clock
 from watchdog.testing.kubernetes import patching
 from watchdog.testing.kubernetes.controllers import APPS, Controllers, behaving
 from watchdog.testing.kubernetes.objects import Key, Lost, Manifest, Objects, selects
+
+LOOK_S = 0.01
+"""How often an open watch looks for what is new."""
 
 _PATCHES: dict[str, Callable[[Any, Any], Any]] = {
     "application/strategic-merge-patch+json": patching.strategic,
@@ -85,6 +88,12 @@ class FakeKubernetes:
         """(verb, act): each act runs once, just before the next request of that verb is looked at."""
         self.forgets = 0
         """How many continued lists are answered with 410."""
+        self.forgotten = 0
+        """Watches from an older version than this are told that it is gone."""
+        self.watching: list[str] = []
+        """Paths of the watches that are open now."""
+        self._said: list[tuple[int, bytes]] = []
+        self._round = 0
         self.port = 0
         self._runner: web.AppRunner | None = None
         self._hanging = asyncio.Event()
@@ -172,6 +181,19 @@ class FakeKubernetes:
         if not self.lagging:
             self.controllers.settle()
 
+    def say(self, line: bytes) -> None:
+        """A line to every open watch, as it is."""
+        self._said.append((self._round, line))
+
+    def bookmark(self) -> None:
+        """Tell every open watch where it is."""
+        version = {"metadata": {"resourceVersion": str(self.objects.version)}}
+        self.say(json.dumps({"type": "BOOKMARK", "object": version}).encode())
+
+    def end_watches(self) -> None:
+        """Close every open watch."""
+        self._round += 1
+
     # -- serving -----------------------------------------------------------------------------------------------------
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
@@ -191,12 +213,62 @@ class FakeKubernetes:
         if fault is not None and fault.answer != "lose":
             return await self._fail(request, fault)
         try:
+            if seen.query.get("watch") == "1":
+                return await self._watch(request, seen)
             answer = self._answer(seen)
         except _Refused as refused:
             answer = refused.response()
         if fault is not None:
             _cut(request)
         return answer
+
+    async def _watch(self, request: web.Request, seen: Seen) -> web.StreamResponse:
+        """Events from a version on, or from the present state with one ADDED for each object."""
+        where = _Where.of(seen.path)
+        assert where is not None  # noqa: S101 - nobody watches discovery
+        self._demand_right(seen, where)
+        lines = self._events(seen, where)
+        answer = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await answer.prepare(request)
+        self.watching.append(seen.path)
+        mine, said, until = (
+            self._round,
+            len(self._said),
+            asyncio.get_running_loop().time() + int(seen.query.get("timeoutSeconds", "300")),
+        )
+        try:
+            while mine == self._round and asyncio.get_running_loop().time() < until and not self._hanging.is_set():
+                told = [*next(lines), *(line for place, line in self._said[said:] if place == mine)]
+                said = len(self._said)
+                for line in told:
+                    await answer.write(line + b"\n")
+                await asyncio.sleep(LOOK_S)
+        except ConnectionError:
+            pass  # whoever watched has left
+        finally:
+            self.watching.remove(seen.path)
+        return answer
+
+    def _events(self, seen: Seen, where: _Where) -> Iterator[list[bytes]]:
+        """What is new since the last look, again and again."""
+        begin, place = seen.query.get("resourceVersion", ""), len(self.objects.changes)
+        if begin and int(begin) < self.forgotten:
+            status = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
+            yield [json.dumps({"type": "ERROR", "object": status}).encode()]
+        elif begin:
+            place = next((n for n, one in enumerate(self.objects.changes) if one.version > int(begin)), place)
+            yield []
+        else:
+            there = self.objects.of(where.group_version, where.resource, where.namespace)
+            yield [_event("ADDED", manifest, seen.accept) for _, manifest in there]
+        while True:
+            fresh, place = self.objects.changes[place:], len(self.objects.changes)
+            yield [
+                _event(one.kind, one.manifest, seen.accept)
+                for one in fresh
+                if (one.key.group_version, one.key.resource) == (where.group_version, where.resource)
+                and where.namespace in ("", one.key.namespace)
+            ]
 
     def _run_before(self, seen: Seen) -> None:
         for entry in [entry for entry in self.before if entry[0] == seen.verb]:
@@ -237,6 +309,7 @@ class FakeKubernetes:
 
     def _demand_right(self, seen: Seen, where: _Where) -> None:
         verb = {"GET": "get" if where.name else "list", "POST": "create"}.get(seen.verb, seen.verb.lower())
+        verb = "watch" if seen.query.get("watch") == "1" else verb
         resource = f"{where.resource}/{where.sub}" if where.sub else where.resource
         if (verb, resource) in self.denied:
             raise _Refused(403, f'{resource} is forbidden: User "watchdog" cannot {verb} resource "{resource}"')
@@ -377,6 +450,10 @@ class _Refused(Exception):
             "code": self.status,
         }
         return web.json_response(body, status=self.status, headers=headers)
+
+
+def _event(kind: str, manifest: Manifest, accept: str) -> bytes:
+    return json.dumps({"type": kind, "object": _view(manifest, accept)}).encode()
 
 
 def _view(manifest: Manifest, accept: str) -> Manifest:
