@@ -80,7 +80,7 @@ def test_an_outage_of_the_api_server_is_survived_and_the_next_bad_release_goes_b
 
 @limit
 @pytest.mark.parametrize("seed", SEEDS)
-def test_killed_again_and_again_during_a_response_it_still_writes_once(shop: Shop, seed: int) -> None:
+def test_p8_killed_again_and_again_during_a_response_it_still_writes_once(shop: Shop, seed: int) -> None:
     """P8, the real process: SIGKILL soon after it has come so far, started again each time."""
     chance = random.Random(seed)
     daemon = shop.open({"pods": PODS})
@@ -99,7 +99,7 @@ def test_killed_again_and_again_during_a_response_it_still_writes_once(shop: Sho
 
 @limit
 @pytest.mark.parametrize("answered", [False, True])
-def test_killed_between_the_write_and_its_answer_it_reads_what_became_of_it(shop: Shop, answered: bool) -> None:
+def test_p9_killed_between_the_write_and_its_answer_it_reads_what_became_of_it(shop: Shop, answered: bool) -> None:
     """P8 at its narrowest: the API server has the request, and the daemon dies before or just after it is stored."""
     daemon = shop.open({"pods": PODS})
     with slow_admission(shop.admin, shop.namespace, shop.folder, delay=10) as admission:
@@ -119,7 +119,7 @@ def test_killed_between_the_write_and_its_answer_it_reads_what_became_of_it(shop
 
 
 @limit
-def test_sigterm_lets_a_write_that_was_sent_come_back_and_the_next_start_ends_it(shop: Shop) -> None:
+def test_p23_sigterm_lets_a_write_that_was_sent_come_back_and_the_next_start_ends_it(shop: Shop) -> None:
     """P23: the answer is awaited and recorded within the grace period; nothing is written anew."""
     daemon = shop.open({"pods": PODS})
     with slow_admission(shop.admin, shop.namespace, shop.folder, delay=3) as admission:
@@ -135,7 +135,7 @@ def test_sigterm_lets_a_write_that_was_sent_come_back_and_the_next_start_ends_it
 
 
 @limit
-def test_after_sigterm_there_is_no_new_act_until_the_next_start(shop: Shop) -> None:
+def test_p23_after_sigterm_there_is_no_new_act_until_the_next_start(shop: Shop) -> None:
     daemon = shop.open({"pods": PODS}, target={"countdown": "2s"})
     shop.release(BAD)
     shop.wait_stage("countdown")
@@ -147,7 +147,7 @@ def test_after_sigterm_there_is_no_new_act_until_the_next_start(shop: Shop) -> N
 
 
 @limit
-def test_a_daemon_that_stood_still_does_not_act_on_what_it_saw_before(shop: Shop) -> None:
+def test_p13_a_daemon_that_stood_still_does_not_act_on_what_it_saw_before(shop: Shop) -> None:
     """P13: everything was ready to be written, and by the time it wakes up the trouble is over."""
     daemon = shop.open({"pods": PODS}, target={"countdown": "3s"})
     shop.release("bookstore:2.0-dep")
@@ -162,7 +162,7 @@ def test_a_daemon_that_stood_still_does_not_act_on_what_it_saw_before(shop: Shop
 
 
 @limit
-def test_of_two_daemons_on_one_store_one_acts_and_the_other_takes_over(shop: Shop) -> None:
+def test_p6_of_two_daemons_on_one_store_one_acts_and_the_other_takes_over(shop: Shop) -> None:
     first = shop.open({"pods": PODS})
     second = shop.prepare(first.content() | {"state": {"sqlite": str(first.folder / "state.db")}}, folder="second")
     second.start()

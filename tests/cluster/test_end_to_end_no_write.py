@@ -38,7 +38,7 @@ def test_an_outage_that_the_control_suffers_too_is_not_the_fault_of_the_release(
     assert (shop.requests(), shop.image()) == ([], "bookstore:2.0-dep")
 
 
-def test_observe_says_what_it_would_have_done_and_does_nothing(shop: Shop) -> None:
+def test_p1_observe_says_what_it_would_have_done_and_does_nothing(shop: Shop) -> None:
     shop.open({"pods": PODS}, mode="observe")
     shop.release(BAD)
     incident = shop.wait_closed("would_have")
@@ -46,7 +46,7 @@ def test_observe_says_what_it_would_have_done_and_does_nothing(shop: Shop) -> No
     assert (shop.requests(), shop.image()) == ([], BAD)
 
 
-def test_a_pause_keeps_it_from_acting_and_its_end_begins_a_fresh_window(shop: Shop) -> None:
+def test_p2_a_pause_keeps_it_from_acting_and_its_end_begins_a_fresh_window(shop: Shop) -> None:
     daemon = shop.open({"pods": PODS})
     daemon.order("pause", "--scope", "target/bookstore", "--for", "10m", "--reason", "moving the database")
     shop.release(BAD)
@@ -59,7 +59,7 @@ def test_a_pause_keeps_it_from_acting_and_its_end_begins_a_fresh_window(shop: Sh
     assert (shop.image(), shop.writes()) == (GOOD, ["patch deployments/bookstore"])
 
 
-def test_a_newer_release_between_decision_and_write_is_never_overwritten(shop: Shop) -> None:
+def test_p7_a_newer_release_between_decision_and_write_is_never_overwritten(shop: Shop) -> None:
     shop.open({"pods": PODS}, target={"countdown": "5s"})
     shop.release(BAD)
     shop.wait_stage("countdown")

@@ -184,7 +184,9 @@ async def test_one_that_renews_is_never_followed(client, namespace: str) -> None
 
 
 @pytest.mark.asyncio
-async def test_while_the_cluster_does_not_answer_it_is_held_to_its_end_and_not_longer(client, namespace: str) -> None:
+async def test_p10_while_the_cluster_does_not_answer_it_is_held_to_its_end_and_not_longer(
+    client, namespace: str
+) -> None:
     clock = HandClock()
     lease = KubernetesLease(client, namespace, "watchdog", "one", clock)
     await lease.acquire()
@@ -219,7 +221,7 @@ async def test_of_many_that_follow_at_once_one_holds(client, namespace: str) -> 
 
 
 @pytest.mark.timeout(180)
-def test_a_standby_takes_over_within_20_s_of_a_kill_and_ends_the_response_with_one_write(shop: Shop) -> None:
+def test_p8_a_standby_takes_over_within_20_s_of_a_kill_and_ends_the_response_with_one_write(shop: Shop) -> None:
     kubeconfig = str(shop.plane.kubeconfig(shop.user))
     shop.shared["state"] = {"kubernetes": {"namespace": shop.namespace, "kubeconfig": kubeconfig, "lease": "10s"}}
     first = shop.open(rules=[*role(), *state_role()], target={"countdown": "8s"})
@@ -238,7 +240,7 @@ def test_a_standby_takes_over_within_20_s_of_a_kill_and_ends_the_response_with_o
     assert shop.watchdog.target(NAME)["state"]
 
 
-def test_a_pause_typed_to_the_standby_binds_the_one_that_acts(shop: Shop) -> None:
+def test_p2_a_pause_typed_to_the_standby_binds_the_one_that_acts(shop: Shop) -> None:
     kubeconfig = str(shop.plane.kubeconfig(shop.user))
     shop.shared["state"] = {"kubernetes": {"namespace": shop.namespace, "kubeconfig": kubeconfig}}
     first = shop.open(rules=[*role(), *state_role()])

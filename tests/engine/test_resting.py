@@ -6,13 +6,18 @@ Guards that were removed once to see a test fail: the quiet of signals, the well
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from tests.engine.house import House, Target
+from tests.engine.house import House, Target, policy
 from watchdog.engine import resting
-from watchdog.model import Grade, WorkloadState
+from watchdog.engine.pauses import REGISTER, PauseBook
+from watchdog.model import Grade, WorkloadState, to_document
+from watchdog.ports import Stored, StoreUnavailable
 from watchdog.safety.permits import PermitOffice
+from watchdog.stores.memory import MemoryStore
+from watchdog.testing.clock import WorldClock
 from watchdog.testing.platforms import FakePlatform, FakeUnit, FakeWriter, WatchedPlatform
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.looptime]
@@ -54,6 +59,62 @@ async def test_at_rest_the_platform_is_read_a_few_times_an_hour_and_the_store_ha
         seen = house.daemon.board.seen["api"]
         assert house.clock.now() - seen.state.at <= 2.0
         assert house.control.status()["targets"][0]["state"] == "healthy"
+
+
+async def test_at_rest_the_ledger_is_kept_without_being_read() -> None:
+    house = House()
+    watched(house)
+    await house.earn()
+    read: list[str] = []
+    async with house.running():
+        await house.pass_(300)
+        inner = house.inner.read
+
+        async def counted(key: str) -> Stored | None:
+            read.append(key)
+            return await inner(key)
+
+        house.inner.read = counted  # type: ignore[method-assign]
+        await house.pass_(HOUR)
+    units = [key for key in read if key.startswith("unit/")]
+    assert len(units) <= 1
+    assert 100 < read.count(REGISTER) <= HOUR / 2 + 20  # the look at the pauses, which does not grow with targets
+
+
+async def test_what_somebody_else_has_written_meanwhile_is_not_lost() -> None:
+    house = House()
+    watched(house)
+    await house.earn()
+    async with house.running():
+        await house.pass_(400)
+        record = await house.record()
+        good = record.release("good")
+        assert good is not None
+        condemned = replace(good, grade=Grade.CONDEMNED)
+        others = tuple(condemned if one.fingerprint == "good" else one for one in record.releases)
+        stored = await house.inner.read(record.unit.key)
+        assert stored is not None
+        await house.inner.replace(record.unit.key, to_document(replace(record, releases=others)), stored.version)
+        await house.pass_(resting.KEEP_S + 5)
+        after = (await house.record()).release("good")
+    assert after is not None
+    assert after.grade is Grade.CONDEMNED
+
+
+@pytest.mark.parametrize("how", ["made", "ended"])
+async def test_time_under_a_pause_is_known_at_rest_too(how: str) -> None:
+    house = House()
+    watched(house)
+    await house.earn()
+    async with house.running():
+        await house.pass_(400)
+        if how == "ended":
+            await house.pause(60)
+        pause = await house.daemon.pauses.read(policy("api"), house.clock.now(), lately_s=10.0)
+        assert bool(pause.active) is (how == "ended")
+        await house.pass_(80)
+        pause = await house.daemon.pauses.read(policy("api"), house.clock.now(), lately_s=10.0)
+        assert not pause.active
 
 
 async def test_a_release_is_seen_as_soon_as_it_is_told_and_a_bad_one_goes_back() -> None:
@@ -139,3 +200,19 @@ async def test_the_state_at_rest_is_as_of_now_so_that_a_signal_of_the_workload_d
         seen = house.daemon.board.seen["api"]
         assert isinstance(seen.state, WorkloadState)
         assert house.clock.now() - seen.state.at < 3 * 5.0
+
+
+async def test_pauses_that_were_read_too_long_ago_are_read_again_and_unreadable_means_paused() -> None:
+    clock, store = WorldClock(), MemoryStore()
+    book = PauseBook(store, clock)
+    await book.begin(first_start=True)
+    await book.register()
+
+    async def fails(key: str) -> Stored | None:
+        raise StoreUnavailable(key)
+
+    store.read = fails  # type: ignore[method-assign]
+    assert (await book.read(policy("api"), clock.now(), lately_s=10.0)).readable
+    assert not (await book.read(policy("api"), clock.now())).readable
+    await clock.sleep(11.0)
+    assert not (await book.read(policy("api"), clock.now(), lately_s=10.0)).readable

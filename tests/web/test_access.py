@@ -79,7 +79,7 @@ def filled(path: str) -> str:
     return re.sub(r"{(\w+)(:[^}]*)?}", lambda part: names[part[1]], path)
 
 
-async def test_no_route_answers_without_a_valid_token_or_below_its_scope(
+async def test_p19_no_route_answers_without_a_valid_token_or_below_its_scope(
     network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("watchdog.web.failures.FAILURES", 1000)
@@ -96,7 +96,7 @@ async def test_no_route_answers_without_a_valid_token_or_below_its_scope(
     assert "arm" in changed
 
 
-async def test_who_orders_is_the_token_whatever_the_request_says(network: Network) -> None:
+async def test_p19_who_orders_is_the_token_whatever_the_request_says(network: Network) -> None:
     network.allow("ann", "pause")
     status, body = await network.ask("POST", "/pauses", "ann", {"why": "move", "for_s": 60, "as": "root"})
     assert (status, body["pause"]["who"]) == (200, "ann as root")
@@ -145,7 +145,7 @@ async def test_failures_of_one_address_are_limited_for_a_while_also_with_a_good_
     assert (await network.ask("GET", "/status", "reader"))[0] == 200
 
 
-async def test_neither_file_nor_log_nor_answer_holds_a_token(
+async def test_p19_neither_file_nor_log_nor_answer_holds_a_token(
     network: Network, capfd: pytest.CaptureFixture[str]
 ) -> None:
     token = network.tokens["reader"]
@@ -177,7 +177,7 @@ async def test_a_wrong_entry_is_refused_by_its_number(tmp_path: Path, entry: dic
         Tokens(path)
 
 
-async def test_without_tokens_there_is_no_api_on_tcp(page_only: Faces) -> None:
+async def test_p19_without_tokens_there_is_no_api_on_tcp(page_only: Faces) -> None:
     async with aiohttp.ClientSession() as session:
         for route in ROUTES:
             url = f"http://127.0.0.1:{page_only.page_port}{PREFIX}{filled(route.path)}"

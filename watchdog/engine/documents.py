@@ -44,6 +44,7 @@ class Documents(Generic[T]):
         self.store = store
         self._cls = cls
         self._decoded: dict[str, tuple[JsonObject, T]] = {}
+        self._last: dict[str, Stored] = {}
 
     async def read(self, key: str) -> T | None:
         """The record, None when known to be absent."""
@@ -68,21 +69,29 @@ class Documents(Generic[T]):
         """Create if absent. Raises Conflict."""
         await bounded(self.store.create(key, to_document(record)))
 
-    async def change(self, key: str, change: Callable[[T | None], T | None]) -> T | None:
-        """Read, change, compare-and-swap. A change that gives back None or the same record writes nothing."""
+    async def change(self, key: str, change: Callable[[T | None], T | None], *, known: bool = False) -> T | None:
+        """Read, change, compare-and-swap. A change that gives back None or the same record writes nothing.
+
+        `known` = begin from what this object wrote last, without reading it: a lost swap then reads. For who alone changes a
+        document, and for whom what others did to it may wait.
+        """
         for _ in range(TRIES):
-            stored = await bounded(self.store.read(key))
+            last = self._last.pop(key, None)
+            stored = last if known and last else await bounded(self.store.read(key))
             before = None if stored is None else self._decode(stored)
             after = change(before)
             if after is None or after == before:
+                if stored is not None:
+                    self._last[key] = stored
                 return before
             try:
                 if stored is None:
-                    await bounded(self.store.create(key, to_document(after)))
+                    written = await bounded(self.store.create(key, to_document(after)))
                 else:
-                    await bounded(self.store.replace(key, to_document(after), stored.version))
+                    written = await bounded(self.store.replace(key, to_document(after), stored.version))
             except Conflict:
                 continue
+            self._last[key] = written
             return after
         raise StoreUnavailable(f"{key}: {TRIES} writes in a row were overtaken")
 

@@ -37,6 +37,8 @@ class PauseBook:
         self.windows: tuple[Window, ...] = ()
         self.last: PauseRegister | None = None
         self.trouble = ""
+        self._lately: tuple[float, PauseRegister | None] = (float("-inf"), None)
+        """When it was read last, and what it said."""
 
     async def begin(self, *, first_start: bool) -> None:
         """Create the explicit register on a first start. On any later start a missing one means paused."""
@@ -58,18 +60,25 @@ class PauseBook:
         if objects is not None:
             register = pausing.with_objects(register, objects, self._clock.now(), listed_at)
         self.last = register
-        return pausing.with_windows(register, self._configured())
+        whole = pausing.with_windows(register, self._configured())
+        self._lately = (self._clock.monotonic(), whole)
+        return whole
 
     def known(self) -> tuple[Pause, ...]:
         """The pauses as last read, and the windows of the configuration: for what is shown, never for what acts."""
         return pausing.with_windows(self.last or PauseRegister(), self._configured()).pauses
 
-    async def read(self, about: TargetPolicy, fresh_from: Instant, more: tuple[Pause, ...] = ()) -> PausesRead:
+    async def read(
+        self, about: TargetPolicy, fresh_from: Instant, more: tuple[Pause, ...] = (), *, lately_s: float = 0.0
+    ) -> PausesRead:
         """What is paused for this target, fresh from the store; its samples count from `fresh_from` on.
 
-        `more` are those that its own annotations ask for.
+        `more` are those that its own annotations ask for. `lately_s` = one that was read no longer ago will do: never for
+        what acts.
         """
-        register = await self.register()
+        at, known_then = self._lately
+        fresh = not lately_s or self._clock.monotonic() - at > lately_s
+        register = await self.register() if fresh else known_then
         now = self._clock.now()
         if register is not None:
             lately = known(self.windows, instant(now - JUST_ENDED_S))
@@ -193,4 +202,5 @@ class PauseBook:
 
         after = await self._documents.change(REGISTER, whole)
         self.last = after or PauseRegister()
+        self._lately = (self._clock.monotonic(), pausing.with_windows(self.last, self._configured()))
         return self.last

@@ -29,6 +29,14 @@ def confirmed(seen: Seen, monotonic: float, now: Instant) -> WorkloadState | Non
     return replace(state, at=now) if platform.unchanged(seen.read_at) else None
 
 
+def as_before(seen: Seen, before: WorkloadState | None) -> bool:
+    """Whether a read of a unit that is watched has shown what was known, and nothing is wrong."""
+    state = seen.state
+    if state is None or before is None or not isinstance(seen.watch.platform, Watching):
+        return False
+    return replace(before, at=state.at) == state and _well(state) and _quiet(seen)
+
+
 def settled(seen: Seen) -> bool:
     """Whether the ledger has nothing to wait for: the release that runs has earned its grade."""
     release = seen.record.release(seen.state.release.fingerprint) if seen.record and seen.state else None

@@ -26,6 +26,8 @@ from watchdog.safety import pausing
 
 READ_S = 10.0
 """Deadline of one read of the platform."""
+LATELY_S = 10.0
+"""At rest it is enough to know of the pauses as of so long ago: they decide what is credited, not what is done."""
 CREDIT_S = 15.0
 """Bake is credited at most this often, so that the store is not written with each poll."""
 
@@ -67,18 +69,19 @@ class Tracker:
     async def look(self) -> None:
         """One read, unless it is known what it would show: board, ledger, bake."""
         seen = self._board.seen[self._target]
-        state = resting.confirmed(seen, self._clock.monotonic(), self._clock.now())
+        before, state = seen.state, resting.confirmed(seen, self._clock.monotonic(), self._clock.now())
         if state is not None:
-            seen.state, seen.state_at = state, self._clock.monotonic()
-            if resting.settled(seen) and self._clock.monotonic() - self._kept_at < resting.KEEP_S:
-                return
+            seen.state, seen.state_at, still = state, self._clock.monotonic(), True
         else:
             state = await self.read_state(seen)
+            still = resting.as_before(seen, before)
         if state is None:
+            return
+        if still and resting.settled(seen) and self._clock.monotonic() - self._kept_at < resting.KEEP_S:
             return
         self._kept_at = self._clock.monotonic()
         try:
-            await self._keep(seen, state)
+            await self._keep(seen, state, resting=still)
             seen.store_error = ""
         except (StoreUnavailable, MalformedDocument) as error:
             if not seen.store_error:
@@ -123,14 +126,14 @@ class Tracker:
         """The pause that the workload's annotations ask for."""
         return pausing.annotated(seen.state, self._target)
 
-    async def _keep(self, seen: Seen, state: WorkloadState) -> None:
+    async def _keep(self, seen: Seen, state: WorkloadState, *, resting: bool) -> None:
         if self.standby():
             seen.record, seen.credited_at = await self._documents.read(state.unit.key), None
             return
         now, policy = self._clock.now(), seen.watch.policy
         said: list[str] = []
         fought: list[str] = []
-        credit = await self._credit_due(seen)
+        credit = await self._credit_due(seen, resting=resting)
 
         def change(record: UnitRecord | None) -> UnitRecord | None:
             said.clear()
@@ -145,7 +148,7 @@ class Tracker:
                 said.extend(sentences)
             return self._credited(seen, known, credit, said) if credit is not None else known
 
-        seen.record = await self._documents.change(state.unit.key, change)
+        seen.record = await self._documents.change(state.unit.key, change, known=resting)
         if credit is not None:
             seen.user_events = 0
             seen.uncounted.clear()
@@ -182,7 +185,7 @@ class Tracker:
         told = seen.verdict.signals if seen.verdict else ()
         return any(one.data_at is not None and now - one.data_at <= within + one.late_s for one in told)
 
-    async def _credit_due(self, seen: Seen) -> tuple[float, int | None] | None:
+    async def _credit_due(self, seen: Seen, *, resting: bool) -> tuple[float, int | None] | None:
         """(watched seconds, user events or None) since the last credit; None = not yet due."""
         now = self._clock.monotonic()
         if seen.credited_at is None:
@@ -194,7 +197,8 @@ class Tracker:
         seen.credited_at = now
         passed = min(passed, 3 * max(CREDIT_S, seen.watch.track_every_s))  # what we slept through was not watched
         blind = seen.verdict is None or seen.verdict.health is Health.BLIND or not self._heard(seen)
-        paused = await self._pauses.read(seen.watch.policy, seen.fresh_from, self._asked(seen))
+        lately_s = LATELY_S if resting else 0.0
+        paused = await self._pauses.read(seen.watch.policy, seen.fresh_from, self._asked(seen), lately_s=lately_s)
         watched = 0.0 if blind or not paused.readable or paused.active else passed
         counts = any(entry.signal.counts_users for entry in seen.watch.signals)
         return watched, seen.user_events if counts else None

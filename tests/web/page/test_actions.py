@@ -22,7 +22,7 @@ def filled(path: str) -> str:
     return path.format(pause="p1", incident="inc-1")
 
 
-async def test_without_tokens_no_route_orders_anything_and_nobody_can_log_in(page: Looked) -> None:
+async def test_p19_without_tokens_no_route_orders_anything_and_nobody_can_log_in(page: Looked) -> None:
     for path, _, _ in ROUTES:
         async with page.session.post(page.url + filled(path)) as reply:
             assert reply.status in (404, 405), path
