@@ -7,7 +7,7 @@ READY := .venv/.ready
 SCENARIO ?= bad
 ARGS ?=
 
-.PHONY: demo test test-cluster check lint format types floors lock dependencies setup bench bench-judgement clean help
+.PHONY: demo test test-cluster check lint format types floors lock dependencies setup bench bench-judgement chaos clean help
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -52,6 +52,9 @@ bench: $(READY) ## Print the figures that the documents quote
 
 bench-judgement: $(READY) ## The judgement against its families, peers and bounds: 5 minutes; ARGS='--long --results FILE' by hand
 	$(PY) -m tests.benchmarks.judgement $(ARGS)
+
+chaos: $(READY) ## Random faults against real processes and a real control plane; ARGS='--runs 1000 --seed S' by hand
+	$(PY) -m tests.chaos $(ARGS)
 
 lock: $(UV) ## Write uv.lock anew
 	$(UV) lock

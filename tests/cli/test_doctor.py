@@ -12,7 +12,7 @@ import pytest
 from tests.cli.conftest import NOON, Running
 from watchdog.cli import examination
 from watchdog.cli.doctor import code_of
-from watchdog.cli.examination import Examined, examine
+from watchdog.cli.examination import Examined, ask_sources, examine
 from watchdog.cli.exits import Exit
 from watchdog.engine.board import Watch, WatchedSignal
 from watchdog.model import Counts, Finding, Owner, Ownership, Sample, TargetPolicy, Unknown
@@ -185,6 +185,52 @@ async def test_a_source_that_tells_bad_news_works_and_one_that_cannot_tell_does_
     assert (await answers(watch(None, Saying("health", *readings))))["signal health"] == (ok, words)
 
 
+class TellingLater(Saying):
+    """What is counted takes two looks."""
+
+    async def poll(self, context: PollContext) -> Sequence[Sample]:
+        told = await super().poll(context)
+        return told if len(self.contexts) > 1 else []
+
+
+class Scraped(Saying):
+    """Of which the interval between scrapes is known once it was asked."""
+
+    @property
+    def learned_s(self) -> float | None:
+        return 15.0 if self.contexts else None
+
+
+@pytest.mark.asyncio
+async def test_a_source_that_compares_two_looks_is_looked_at_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examination, "AGAIN_S", 0.01)
+    assert (await answers(watch(None, TellingLater("errors", GOOD))))["signal errors"] == (True, "503 in 3 ms")
+
+
+@pytest.mark.asyncio
+async def test_live_asks_sources_and_nothing_else() -> None:
+    _, platform = unit_and_platform()
+    lines = await ask_sources(
+        [watch(platform, Saying("health", GOOD), Saying("errors", Unknown(reason="nothing matches")))], {}
+    )
+    assert {line.question: line.ok for line in lines} == {
+        "readable": True,
+        "signal health": True,
+        "signal errors": False,
+    }
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("window", "said"), [(20.0, True), (30.0, False), (None, False)])
+async def test_live_says_when_a_rule_looks_at_less_than_two_scrapes(window: float | None, said: bool) -> None:
+    windows = {} if window is None else {("api", "errors"): window}
+    lines = await ask_sources([watch(None, Scraped("errors", GOOD), Saying("health", GOOD))], windows)
+    found = [line for line in lines if line.question == "signal errors rule"]
+    assert bool(found) is said
+    if said:
+        assert (found[0].ok, found[0].next_command) == (False, "write for: 30s, or more")
+
+
 def test_the_exit_code_is_the_worst_line_and_unknown_is_not_missing() -> None:
     def line(ok: bool | None) -> Examined:
         return Examined(subject="api", question="x", ok=ok, sentence="")
@@ -237,6 +283,31 @@ def test_doctor_without_a_daemon_says_what_it_cannot_know(nobody: Running, confi
     assert result.exit_code == 7, result.output
     assert "no daemon answers: only it knows" in result.stdout
     assert "  watchdog run" in result.stdout
+
+
+def test_config_check_live_asks_each_source_and_changes_nothing(
+    nobody: Running, configuration: Callable[[], Path]
+) -> None:
+    path = configuration()
+    before = {entry.name for entry in path.parent.iterdir()}
+    result = nobody("config", "check", "--live", str(path))
+    assert result.exit_code == 0, result.output
+    assert "valid, 1 target, mode enforce" in result.stdout
+    assert "tells, and is bad now" in result.stdout  # the port is refused: the source works
+    assert {entry.name for entry in path.parent.iterdir()} == before
+    answer = json.loads(nobody("config", "check", "--live", str(path), "-o", "json").stdout)
+    assert {line["question"] for line in answer["findings"]} == {"readable", "signal health"}
+
+
+def test_config_check_live_says_what_does_not_tell(nobody: Running, configuration: Callable[[], Path]) -> None:
+    path = configuration()
+    text = path.read_text().replace(
+        "{http: 'http://127.0.0.1:9/health'}", "{scrape: {preset: requests_total, port: 9}}"
+    )
+    path.write_text(text)
+    result = nobody("config", "check", "--live", str(path))
+    assert result.exit_code == 1, result.output
+    assert "cannot tell: no instance has an address" in result.stdout
 
 
 def test_doctor_refuses_a_bad_configuration_as_check_does(nobody: Running, tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 Must run inside the namespace of `enter`; `node` gives it a machine to run pods on. Users come from `USERS`:
 `admin` may do everything, `watchdog` and `watchdog-limited` nothing until a test binds a role to them.
 
-The audit log is the witness of who wrote what: every request with its metadata, and with its body where it
-concerns the `apps` group or changes a pod.
+The audit log is the witness of who wrote what: every request with its metadata, with its body where it
+concerns the `apps` group or changes a pod, and with the answer where it changes a Deployment.
 
 Guarantees: `start` returns a ready control plane or raises with the end of the logs and leaves no process;
 `stop` leaves no process. The API server can be frozen, killed and started again on the same port and data.
@@ -62,6 +62,7 @@ _AUDIT_POLICY = {
     "kind": "Policy",
     "omitStages": ["RequestReceived"],
     "rules": [
+        {"level": "RequestResponse", "verbs": _CHANGES, "resources": [{"group": "apps", "resources": ["deployments"]}]},
         {"level": "Request", "resources": [{"group": "apps"}]},
         {"level": "Request", "verbs": _CHANGES, "resources": [{"group": "", "resources": ["pods", "pods/*"]}]},
         {"level": "Metadata"},

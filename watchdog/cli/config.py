@@ -6,8 +6,10 @@ exit code 5; `show` masks secrets; no traceback for any content.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,10 +35,14 @@ _file = click.argument("file", required=False, type=click.Path(path_type=Path))
 
 @config.command()
 @_file
+@click.option("--live", is_flag=True, help="Also ask every source once: what it says, and what does not fit to it.")
 @configured
 @shows()
-def check(*, file: Path | None, path: Path, form: str) -> int:
-    """Check FILE (default: --config): every problem, each with its file, line and column."""
+def check(*, file: Path | None, live: bool, path: Path, form: str) -> int:
+    """Check FILE (default: --config): every problem, each with its file, line and column.
+
+    With --live the exit code is that of doctor: 0 every source tells, 1 one does not, 7 one could not be found out.
+    """
     from watchdog.settings import ConfigurationRefused, load  # noqa: PLC0415 - half a second
     from watchdog.settings import configured as targets_of  # noqa: PLC0415 - as above
 
@@ -57,13 +63,20 @@ def check(*, file: Path | None, path: Path, form: str) -> int:
         "warnings": [_place(warning) for warning in loaded.warnings],
     }
     warn(terminal, loaded)
-    show(
-        terminal,
-        answer,
-        form,
-        lambda: [f"{file or path}: valid, {_count(len(names), 'target')}, mode {loaded.settings.mode.value}"],
-    )
+    head = f"{file or path}: valid, {_count(len(names), 'target')}, mode {loaded.settings.mode.value}"
+    if live:
+        return _live(terminal, loaded, answer, form, head)
+    show(terminal, answer, form, lambda: [head])
     return Exit.OK
+
+
+def _live(terminal: Terminal, loaded: Loaded, answer: Mapping[str, Any], form: str, head: str) -> Exit:
+    from watchdog.cli.doctor import asked, code_of, table  # noqa: PLC0415 - imports every room, and this one
+
+    found = asyncio.run(asked(loaded))
+    answer = {**answer, "findings": [asdict(line) for line in found]}
+    show(terminal, answer, form, lambda: [head, "", *table(terminal, found)])
+    return code_of(found)
 
 
 @config.command("show")

@@ -74,6 +74,33 @@ def _known_good() -> Mapping[str, str] | None:
     return {row["name"]: row.get("good") or "" for row in answer.get("targets", ())}
 
 
+async def asked(loaded: Loaded) -> list[Examined]:
+    """What each source of a configuration says now, for ``config check --live``. Changes nothing."""
+    from watchdog.cli.composition import Builder, Clients  # noqa: PLC0415 - imports every room
+    from watchdog.cli.examination import Examined, ask_sources  # noqa: PLC0415 - as above
+    from watchdog.clients.http import HttpClient  # noqa: PLC0415 - as above
+    from watchdog.engine.clock import SystemClock  # noqa: PLC0415 - as above
+    from watchdog.incidents import DirectoryFiles  # noqa: PLC0415 - as above
+    from watchdog.ports import Unavailable  # noqa: PLC0415 - as above
+    from watchdog.settings import Above, access  # noqa: PLC0415 - as above
+
+    clock = SystemClock()
+    clients = Clients(clock, HttpClient(clock))
+    builder = Builder(clients, secrets.token_bytes(32), DirectoryFiles(Path(loaded.settings.bundles), clock))
+    windows = {
+        (target.name, signal.name): signal.rule.for_s
+        for target in access.configured(loaded.settings)
+        for signal in target.signals
+        if isinstance(signal.rule, Above)
+    }
+    try:
+        return await ask_sources((await builder.setup(loaded)).watches, windows)
+    except Unavailable as error:
+        return [Examined(subject="(all)", question="reachable", ok=False, sentence=str(error))]
+    finally:
+        await clients.close()
+
+
 async def examined(loaded: Loaded, known_good: Mapping[str, str] | None) -> list[Examined]:
     """Everything about a configuration and the outside that it names; `known_good` as in `examination.examine`."""
     from watchdog.cli.composition import Builder, Clients, objects_of  # noqa: PLC0415 - imports every room

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -21,6 +22,8 @@ from watchdog.safety.databases import describe
 
 QUESTION_S = 15.0
 """Deadline of one question to a platform."""
+AGAIN_S = 2.0
+"""Between two looks at a source that compares them."""
 
 T = TypeVar("T")
 
@@ -52,6 +55,45 @@ async def examine(watches: Sequence[Watch], known_good: Mapping[str, str] | None
     """
     found = await asyncio.gather(*(_target(watch, known_good) for watch in watches))
     return [line for lines in found for line in lines]
+
+
+async def ask_sources(watches: Sequence[Watch], windows: Mapping[tuple[str, str], float]) -> list[Examined]:
+    """Whether each signal and database tells, side by side, and what of it does not fit to the `windows` that judge it.
+
+    `windows` = seconds over which a share is taken, by target and signal.
+    """
+    found = await asyncio.gather(*(_sources(watch, windows) for watch in watches))
+    return [line for lines in found for line in lines]
+
+
+async def _sources(watch: Watch, windows: Mapping[tuple[str, str], float]) -> list[Examined]:
+    state, lines = None, []
+    if watch.platform is not None:
+        state, read = await _read(watch.name, watch.platform)
+        lines.append(read)
+    databases = await asyncio.gather(*(_database(watch.name, source) for source in watch.databases))
+    looks = _looks(watch)
+    told = await _signals(watch.name, looks, state)
+    return [*lines, *told, *databases, *_paces(watch.name, looks, windows)]
+
+
+def _looks(watch: Watch) -> list[WatchedSignal]:
+    """The signals as a person may ask them."""
+    return [replace(entry, signal=looking(entry.signal)) for entry in watch.signals]
+
+
+def _paces(name: str, looks: Sequence[WatchedSignal], windows: Mapping[tuple[str, str], float]) -> list[Examined]:
+    """A window that holds fewer than two scrapes is decided by one of them. Known once the source was asked."""
+    found = []
+    for entry in looks:
+        window, scrape = windows.get((name, entry.signal.name)), getattr(entry.signal, "learned_s", None)
+        if window is None or scrape is None or window >= 2 * scrape:
+            continue
+        words = f"its rule looks at {window:g} s, in which fewer than two scrapes lie ({scrape:g} s apart): one decides"
+        found.append(
+            _line(name, f"signal {entry.signal.name} rule", False, words, f"write for: {2 * scrape:g}s, or more")
+        )
+    return found
 
 
 def places(state: str, bundles: str) -> list[Examined]:
@@ -151,13 +193,13 @@ async def _rights(
 async def _target(watch: Watch, known_good: Mapping[str, str] | None) -> list[Examined]:
     if watch.platform is None:
         line = Examined(subject=watch.name, question="platform", ok=True, sentence="watch only: never rolled back")
-        return [line, *await _signals(watch, None)]
+        return [line, *await _signals(watch.name, _looks(watch), None)]
     state, read = await _read(watch.name, watch.platform)
     lines = [read, *await _permissions(watch.name, watch.platform)]
     if state is not None:
         lines += [await _owner(watch.name, watch.platform), await _history(watch.name, watch.platform)]
     databases = await asyncio.gather(*(_database(watch.name, source) for source in watch.databases))
-    return [*lines, _good(watch.name, known_good), *await _signals(watch, state), *databases]
+    return [*lines, _good(watch.name, known_good), *await _signals(watch.name, _looks(watch), state), *databases]
 
 
 async def _read(name: str, platform: Platform) -> tuple[WorkloadState | None, Examined]:
@@ -208,9 +250,9 @@ def _good(name: str, known_good: Mapping[str, str] | None) -> Examined:
     return _line(name, question, True, known_good[name])
 
 
-async def _signals(watch: Watch, state: WorkloadState | None) -> list[Examined]:
+async def _signals(name: str, looks: Sequence[WatchedSignal], state: WorkloadState | None) -> list[Examined]:
     context = PollContext(state=state, release=state.release.fingerprint if state else "")
-    return list(await asyncio.gather(*(_signal(watch.name, entry, context) for entry in watch.signals)))
+    return list(await asyncio.gather(*(_signal(name, entry, context) for entry in looks)))
 
 
 async def _database(name: str, source: SchemaSource) -> Examined:
@@ -227,7 +269,10 @@ async def _database(name: str, source: SchemaSource) -> Examined:
 
 async def _signal(name: str, watched: WatchedSignal, context: PollContext) -> Examined:
     question = f"signal {watched.signal.name}"
-    samples, trouble = await _bounded(looking(watched.signal).poll(context), watched.timeout_s)
+    samples, trouble = await _bounded(watched.signal.poll(context), watched.timeout_s)
+    if samples is not None and not samples:  # what is counted takes two looks
+        await asyncio.sleep(min(AGAIN_S, watched.every_s))
+        samples, trouble = await _bounded(watched.signal.poll(context), watched.timeout_s)
     command = f"watchdog check {name} {watched.signal.name}"
     if samples is None:
         return _line(name, question, False, trouble, command)

@@ -92,6 +92,11 @@ class PrometheusSignal:
         return self.source.access.timeout_s + 1.0
 
     @property
+    def learned_s(self) -> float | None:
+        """Seconds between two scrapes, where they were said or seen."""
+        return self._scrape_s
+
+    @property
     def scrape_s(self) -> float:
         """Seconds between two scrapes: said, learned, or the usual."""
         return self._scrape_s or USUAL_SCRAPE_S

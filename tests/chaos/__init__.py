@@ -1,0 +1,1 @@
+"""Random faults against real processes and a real control plane, and a checker that believes nobody."""
