@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.chaos.checker import Evidence, violations, writes_of
 from tests.cluster.calls import NoAnswer
@@ -24,6 +24,8 @@ from tests.cluster.watchdog_process import WatchdogProcess
 from tests.cluster.watched_shop import NAME, PODS, WORKLOAD, Shop, role
 from tests.cluster.workloads import Kubectl, deployment
 
+Done = TypeVar("Done")
+
 GOOD = "bookstore:1.0"
 BAD = ("bookstore:2.0-err100", "bookstore:2.0-crash1")
 WORSE = "bookstore:4.0-err100"
@@ -33,6 +35,7 @@ LASTS_S = 14.0
 SETTLE_S = 120.0
 """How long everything may take to come to an end once the trouble is over."""
 QUIET_S = 4.0
+OPENINGS = 4
 ACTS = ("kill", "kill", "kill", "stall", "term", "pause", "fine", "worse", "restart")
 
 
@@ -71,6 +74,10 @@ class Plot:
         return f"{self.bad.partition('-')[2]}, {self.replicas} daemon(s), {' '.join(map(str, self.acts))}"
 
 
+class _NotOpened(Exception):
+    """A storm came before the story had begun: it is begun anew elsewhere."""
+
+
 @dataclass
 class Told:
     """How a story ended."""
@@ -94,14 +101,17 @@ class Story:
     def play(self) -> Told:
         """From the first release to the verdict of the checker."""
         began = time.monotonic()
-        self._open()
+        try:
+            self._open()
+        except Exception as error:
+            raise _NotOpened from error
         self._again(lambda: self.shop.release(self.plot.bad))
         begin = time.monotonic()
         for act in self.plot.acts:
             time.sleep(max(0.0, begin + act.at - time.monotonic()))
             getattr(self, f"_{act.what}")(act)
         end = self._settled()
-        evidence = self._evidence()
+        evidence = self._again(self._evidence)
         return Told(self.plot, violations(evidence), end, self._ours(evidence), time.monotonic() - began)
 
     # -- the beginning ---------------------------------------------------------------------------------------------------
@@ -174,18 +184,16 @@ class Story:
     def _some(self, act: Act) -> WatchdogProcess:
         return self.daemons[int(act.lasts * 10) % len(self.daemons)]
 
-    def _again(self, order: Callable[[], object]) -> None:
+    def _again(self, order: Callable[[], Done]) -> Done:
         """As a person would: until it works. The API server may be away."""
         until = time.monotonic() + 60.0
         while True:
             try:
-                order()
+                return order()
             except Exception:
                 if time.monotonic() > until:
                     raise
                 time.sleep(0.5)
-            else:
-                return
 
     # -- the end -------------------------------------------------------------------------------------------------------------
 
@@ -250,7 +258,21 @@ class Story:
 
 
 def tell(seed: str, plane: ControlPlane, node: Node, folder: Path) -> Told:
-    """One story in a namespace of its own; its processes are ended, and must not have logged a defect."""
+    """One story. One that breaks in its own hands is told as such: nobody knows then what happened."""
+    words = ""
+    for _ in range(OPENINGS):
+        try:
+            return _told(seed, plane, node, folder)
+        except _NotOpened as error:
+            words = f"the story could not begin: {error.__cause__}"[:600]
+        except Exception as error:  # noqa: BLE001 - the others go on
+            words = f"the story itself broke: {type(error).__name__}: {str(error)[:300]}"
+            break
+    return Told(Plot.of(seed), [words], "broken", 0, 0.0)
+
+
+def _told(seed: str, plane: ControlPlane, node: Node, folder: Path) -> Told:
+    """In a namespace of its own; its processes are ended, and must not have logged a defect."""
     namespace = f"chaos-{secrets.token_hex(4)}"
     plane_ready(plane)
     plane.api("admin").post("/api/v1/namespaces", {"metadata": {"name": namespace}})

@@ -24,6 +24,7 @@ from watchdog.ports import Clock, Control
 from watchdog.web.access import ACTOR
 from watchdog.web.bodies import BODY_AT_MOST, Fields, fields_of
 from watchdog.web.metrics import metrics_handler
+from watchdog.web.openapi import document
 from watchdog.web.orders import Orders
 from watchdog.web.peers import Peers
 from watchdog.web.problems import Malformed, TookTooLong, problems
@@ -58,6 +59,7 @@ ROUTES = (
     Route(method="GET", path="/status", handler="status"),
     Route(method="GET", path="/health", handler="health"),
     Route(method="GET", path="/metrics", handler="metrics"),
+    Route(method="GET", path="/openapi.json", handler="openapi"),
     Route(method="GET", path="/targets/{target}", handler="describe"),
     Route(method="GET", path="/targets/{target}/explain", handler="explain"),
     Route(method="GET", path="/targets/{target}/history", handler="history"),
@@ -113,6 +115,10 @@ class Api:
     async def health(self, _request: web.Request) -> web.Response:
         """``GET /health``: every loop with its last progress. Always 200; the TCP probes turn it into a status."""
         return _answer(self._control.health())
+
+    async def openapi(self, _request: web.Request) -> web.Response:
+        """``GET /openapi.json``: this API, for programs."""
+        return _answer(document(ROUTES, PREFIX))
 
     async def describe(self, request: web.Request) -> web.Response:
         """``GET /targets/{target}``."""
