@@ -14,15 +14,13 @@ from __future__ import annotations
 
 import argparse
 import random
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +29,7 @@ from tests.benchmarks.processes import percentile, table
 from tests.cluster import enter
 from tests.cluster.api import STRATEGIC_MERGE_PATCH, Manifest
 from tests.cluster.controlplane import PROGRAMS, ControlPlane, binaries_folder
+from tests.cluster.laboratory import laboratory
 from tests.cluster.node.process import Node
 from tests.cluster.users import ask
 from tests.cluster.watchdog_process import Config
@@ -125,13 +124,7 @@ class Lab:
 @contextmanager
 def lab() -> Iterator[Lab]:
     """Everything, and nothing left of it at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="watchdog-recovery-"))
-    with ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        plane = ControlPlane.start(folder, binaries_folder())
-        stack.callback(plane.stop)
-        node = Node.start(plane)
-        stack.callback(node.stop)
+    with laboratory("recovery") as (plane, node, folder):
         yield Lab(plane, node, folder)
 
 

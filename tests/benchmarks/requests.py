@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ from tests.benchmarks.processes import table
 from tests.cluster import enter
 from tests.cluster.api import KubeApi, Manifest
 from tests.cluster.controlplane import PROGRAMS, ControlPlane, binaries_folder
-from tests.cluster.node.process import Node
+from tests.cluster.laboratory import laboratory
 from tests.cluster.test_kubernetes_state import state_role
 from tests.cluster.watchdog_process import Config, WatchdogProcess
 from tests.cluster.watched_shop import role
@@ -111,12 +110,7 @@ def counted(plane: ControlPlane, namespace: str, begin: float) -> Counter[str]:
 
 def measure(targets: int, minutes: float) -> list[list[str]]:
     """One row a case."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="watchdog-requests-")))
-        plane = ControlPlane.start(folder, binaries_folder())
-        stack.callback(plane.stop)
-        node = Node.start(plane)
-        stack.callback(node.stop)
+    with laboratory("requests") as (plane, _node, folder), ExitStack() as stack:
         names = {f"case-{number}": name for number, name in enumerate(CASES)}
         for name, case in names.items():
             daemon = opened(plane, folder, name, CASES[case], targets)

@@ -11,42 +11,26 @@ from __future__ import annotations
 
 import argparse
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack, contextmanager, nullcontext
-from pathlib import Path
+from contextlib import nullcontext
 
 from tests.benchmarks.processes import table
 from tests.chaos.story import Told, tell
 from tests.chaos.weather import weather
 from tests.cluster import enter
-from tests.cluster.controlplane import PROGRAMS, ControlPlane, binaries_folder
-from tests.cluster.node.process import Node
-
-
-@contextmanager
-def world() -> Iterator[tuple[ControlPlane, Node, Path]]:
-    """A control plane and a node of its own."""
-    folder = Path(tempfile.mkdtemp(prefix="watchdog-chaos-"))
-    with ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        plane = ControlPlane.start(folder, binaries_folder())
-        stack.callback(plane.stop)
-        node = Node.start(plane)
-        stack.callback(node.stop)
-        yield plane, node, folder
+from tests.cluster.controlplane import PROGRAMS, binaries_folder
+from tests.cluster.laboratory import laboratory
 
 
 def stories(seeds: Sequence[str], at_once: int, *, calm: bool) -> list[Told]:
     """Play them all; each is printed as it ends."""
     told: list[Told] = []
-    with world() as (plane, node, folder), nullcontext([]) if calm else weather(plane, seeds[0]) as storms:
+    with laboratory("chaos") as (plane, node, folder), nullcontext([]) if calm else weather(plane, seeds[0]) as storms:
         with ThreadPoolExecutor(at_once) as pool:
             playing = [pool.submit(tell, seed, plane, node, folder) for seed in seeds]
             for future in as_completed(playing):

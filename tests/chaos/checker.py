@@ -116,7 +116,7 @@ def _forgotten(evidence: Evidence) -> list[str]:
     known = _images(evidence.incidents)
     if evidence.live in evidence.bad and evidence.live not in known:
         found.append(f"{evidence.live} runs, and no incident is about it")
-    intents = sum(len(incident.get("intents", ())) for incident in evidence.incidents)
+    intents = sum(len(one.get(key, ())) for one in evidence.incidents for key in ("intents", "past_intents"))
     ours = sum(write.user == evidence.us for write in evidence.writes)
     if ours > intents:
         found.append(f"{ours} writes of ours and {intents} stored intents")

@@ -8,8 +8,6 @@ container and the token of its ServiceAccount, so that what they may do is what 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +18,7 @@ import yaml
 
 from tests.cluster.api import KubeApi, Manifest
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.helm import HelmProgram
 from tests.cluster.test_kubernetes_objects import DEFINITIONS
 from tests.cluster.waiting import wait_until
 from tests.cluster.watchdog_process import WatchdogProcess
@@ -48,21 +47,8 @@ LEAST: dict[str, Any] = {
 }
 
 
-class Helm:
-    """The real helm, as `admin` in the chart's own namespace."""
-
-    def __init__(self, plane: ControlPlane, namespace: str, folder: Path) -> None:
-        self.program, self.kubeconfig = plane.binaries / "helm", plane.kubeconfig("admin")
-        self.namespace, self.folder = namespace, folder
-
-    def __call__(self, *arguments: str, check: bool = True) -> str:
-        environment = {**os.environ, "HELM_CACHE_HOME": str(self.folder / "cache"), "NO_PROXY": "*"}
-        done = subprocess.run(
-            [self.program, *arguments, "--kubeconfig", self.kubeconfig, "--namespace", self.namespace],
-            capture_output=True, text=True, timeout=60, check=False, env=environment,
-        )  # fmt: skip
-        assert not check or done.returncode == 0, done.stderr
-        return done.stdout if done.returncode == 0 else done.stderr
+class Helm(HelmProgram):
+    """The real helm in the chart's own namespace."""
 
     def values(self, values: dict[str, Any]) -> str:
         file = self.folder / "values.yaml"

@@ -16,6 +16,7 @@ import yaml
 
 from tests.cluster.api import KubeApi, Manifest
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.helm import HelmProgram
 from tests.cluster.node.process import Node
 from tests.cluster.watched_shop import GOOD, NAME, WORKLOAD, Shop, nursery
 from tests.cluster.workloads import deployment, grant, wait_rolled_out
@@ -40,12 +41,11 @@ def rules() -> list[Manifest]:
     return found
 
 
-class Helm:
+class Helm(HelmProgram):
     """The real helm, as `admin` in the namespace of the test, and a chart of one Deployment."""
 
     def __init__(self, plane: ControlPlane, namespace: str, folder: Path) -> None:
-        self.program, self.namespace, self.folder = plane.binaries / "helm", namespace, folder
-        self.kubeconfig = plane.kubeconfig("admin")
+        super().__init__(plane, namespace, folder)
         self.chart = folder / "chart"
         (self.chart / "templates").mkdir(parents=True, exist_ok=True)
         (self.chart / "Chart.yaml").write_text("apiVersion: v2\nname: bookstore\nversion: 0.1.0\nappVersion: '1'\n")
@@ -54,15 +54,6 @@ class Helm:
     def write(self, name: str, manifest: Manifest) -> None:
         text = json.dumps(manifest).replace("IMAGE", "{{ .Values.image }}")
         (self.chart / "templates" / f"{name}.yaml").write_text(text)
-
-    def __call__(self, *arguments: str, check: bool = True) -> str:
-        environment = {**os.environ, "HELM_CACHE_HOME": str(self.folder / "cache"), "NO_PROXY": "*"}
-        done = subprocess.run(
-            [self.program, *arguments, "--kubeconfig", self.kubeconfig, "--namespace", self.namespace],
-            capture_output=True, text=True, timeout=60, check=False, env=environment,
-        )  # fmt: skip
-        assert not check or done.returncode == 0, done.stderr
-        return done.stdout + done.stderr
 
     def upgrade(self, image: str, *more: str, check: bool = True) -> str:
         return self("upgrade", "--install", RELEASE, str(self.chart), "--set", f"image={image}", *more, check=check)

@@ -70,6 +70,13 @@ async def test_every_refusal_is_unknown_with_its_reason(status, body, kind, word
         assert words in reason(await shop.poll(shop.signal()))
 
 
+async def test_a_redirect_is_not_followed_so_that_nothing_that_is_configured_reaches_another_address():
+    async with FakePrometheus() as other, world(headers=(("X-Scope-OrgID", "canary"),)) as shop:
+        shop.server.answer(302, "", Location=f"{other.url}/api/v1/query")
+        assert "redirects to another address" in reason(await shop.poll(shop.signal()))
+        assert other.headers == []
+
+
 async def test_a_server_that_is_not_there_is_unknown_at_once():
     clock = WorldClock()
     source = PrometheusSource("main", Access(url="http://127.0.0.1:9"), clock)

@@ -222,8 +222,9 @@ class PrometheusSource:
     def _read(self, response: requests.Response, **_: object) -> requests.Response:
         """The whole body, bounded in size and time, before the client sees it; and the parts it would drop."""
         self._local.status = response.status_code
-        if response.is_redirect:
-            return response
+        if response.is_redirect:  # never followed: what is configured, credentials too, is for this address
+            response.close()
+            raise NoAnswer(f"{self.name} redirects to another address: configure that one")
         body = bytearray()
         while chunk := response.raw.read1(CHUNK, decode_content=True):
             body += chunk
@@ -261,7 +262,6 @@ def _session(access: Access) -> requests.Session:
         session.auth = _Bearer(access.token_file)
     elif access.user:
         session.auth = (access.user, access.password)
-    session.max_redirects = 3
     session.request = _timed(session.request, access.timeout_s)  # type: ignore[method-assign]  # the client passes None
     return session
 
