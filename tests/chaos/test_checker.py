@@ -55,6 +55,10 @@ def test_what_must_never_happen_is_found(wrong: dict[str, Any], words: str) -> N
     assert any(words in sentence for sentence in violations(replace(RIGHT, **wrong)))
 
 
+def test_intents_of_earlier_openings_of_an_incident_count() -> None:
+    assert violations(replace(RIGHT, incidents=({**CLOSED, "intents": [], "past_intents": [INTENT]},))) == []
+
+
 @pytest.mark.parametrize(
     "more", [{"needs_human": True}, {"decision": {"outcome": "hold"}}, {"decision": {"outcome": "ask"}}]
 )
