@@ -18,6 +18,7 @@ import pytest_asyncio
 
 from watchdog.clients.kubernetes import Connection, KubernetesClient, Watches, api_path
 from watchdog.clients.kubernetes import watching as module
+from watchdog.clients.kubernetes.client import AT_ONCE
 from watchdog.testing.clock import WorldClock
 from watchdog.testing.kubernetes import FakeKubernetes, Fault
 
@@ -217,3 +218,31 @@ async def test_closing_ends_everything_and_may_be_done_twice(world: World):
     await world.watches.close()
     assert not world.watches.covers(PODS, world.clock.monotonic())
     assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("watch ")]
+
+
+async def test_many_watches_leave_room_for_calls(world: World):
+    """More than a pool of connections usually holds, as with three a namespace in fifty namespaces."""
+    paths = [api_path("v1", "pods", f"shop-{number}") for number in range(150)]
+    ears = [Deaf() for _ in paths]
+    for path, ear in zip(paths, ears, strict=True):
+        world.watches.listen(path, ear)
+    await world.until(lambda: len(world.server.watching) == len(paths))
+    async with asyncio.timeout(2.0):
+        await world.client.list(PODS)
+
+
+class Deaf:
+    def told(self, path: str, metadata: Mapping[str, Any] | None) -> None:
+        pass
+
+
+async def test_calls_are_bounded_whatever_watches(world: World):
+    world.server.faults.append(Fault("GET", "hang", path="configmaps", times=1000))
+    calls = [
+        asyncio.create_task(world.client.get(api_path("v1", "configmaps", "shop", str(n)), timeout_s=1.0))
+        for n in range(AT_ONCE + 40)
+    ]
+    await world.until(lambda: sum("configmaps" in seen.path for seen in world.server.requests) >= AT_ONCE)
+    await asyncio.sleep(0.2)
+    assert sum("configmaps" in seen.path for seen in world.server.requests) == AT_ONCE
+    await asyncio.gather(*calls, return_exceptions=True)

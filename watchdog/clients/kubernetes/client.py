@@ -31,6 +31,8 @@ FIELD_MANAGER = "watchdog"
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 TIMEOUT_S = 10.0
+AT_ONCE = 100
+"""Calls under way at the same time, watches apart: more would be a flood for the API server."""
 PAGE = 250
 MOST_PAGES = 40
 """10 000 objects: more of one kind behind one selector is a wrong selector."""
@@ -84,6 +86,7 @@ class KubernetesClient:
         """Use `open`; this takes what `connection.open_api` gives."""
         self._api = api
         self._renew = renew
+        self._room = asyncio.Semaphore(AT_ONCE)
 
     @classmethod
     async def open(cls, connection: Connection) -> Self:
@@ -158,7 +161,7 @@ class KubernetesClient:
         call = _Call(verb="GET", path=path, query=query, accept="*/*", timeout_s=timeout_s)
         kept = bytearray()
         try:
-            async with asyncio.timeout(timeout_s), await self._send(call) as response:
+            async with asyncio.timeout(timeout_s), self._room, await self._send(call) as response:
                 await _check(call, response)
                 async for chunk in response.content.iter_chunked(16_384):
                     kept += chunk
@@ -235,7 +238,7 @@ class KubernetesClient:
 
     async def _json(self, call: _Call) -> JsonObject:
         try:
-            async with asyncio.timeout(call.timeout_s):
+            async with asyncio.timeout(call.timeout_s), self._room:
                 return await self._twice_if_repeatable(call)
         except TimeoutError as error:
             raise _unreachable(call, error) from error

@@ -51,6 +51,8 @@ async def open_api(connection: Connection) -> tuple[Any, Renew]:
     configuration = type.__call__(used.configuration)
     configuration.disable_strict_ssl_verification = connection.lenient_certificates
     renew = await _load(connection, configuration)
+    # Watches hold a connection each for minutes: within a bound of the pool they would starve every call. `client` bounds calls.
+    configuration.connection_pool_maxsize = 0
     try:
         api = used.api_client(configuration=configuration)
     except OSError as error:  # ssl.SSLError too: a CA or key that cannot be used
