@@ -12,8 +12,9 @@ import pytest
 
 from tests.engine.house import House, Target, policy
 from watchdog.engine import resting
+from watchdog.engine.documents import Documents
 from watchdog.engine.pauses import REGISTER, PauseBook
-from watchdog.model import Grade, WorkloadState, to_document
+from watchdog.model import Grade, PauseRegister, WorkloadState, to_document
 from watchdog.ports import Stored, StoreUnavailable
 from watchdog.safety.permits import PermitOffice
 from watchdog.stores.memory import MemoryStore
@@ -99,6 +100,31 @@ async def test_what_somebody_else_has_written_meanwhile_is_not_lost() -> None:
         after = (await house.record()).release("good")
     assert after is not None
     assert after.grade is Grade.CONDEMNED
+
+
+async def test_a_good_release_that_somebody_else_has_read_already_is_told_to_the_ledger_too() -> None:
+    """A failing instance makes the poller read at once; the tracker's next look then finds nothing new."""
+    house = House()
+    api, _ = watched(house, Liar)
+    await house.earn()
+    await house.known("known", grade=Grade.GOOD)
+    async with house.running():
+        await house.pass_(400)
+        api.unit.deploy("known")
+        api.unit.settle()
+        seen = house.daemon.board.seen["api"]
+        seen.state, seen.read_at = api.unit.state(), house.clock.monotonic()
+        await house.pass_(5)
+        assert (await house.record()).current == "known"
+
+
+async def test_a_document_that_is_not_kept_at_rest_is_not_remembered() -> None:
+    documents: Documents[PauseRegister] = Documents(MemoryStore(), PauseRegister)
+    for number in range(20):
+        await documents.change(f"pause/{number}", lambda _: PauseRegister())
+    assert documents._last == {}
+    await documents.change("pause/x", lambda _: PauseRegister(), known=True)
+    assert set(documents._last) == {"pause/x"}
 
 
 @pytest.mark.parametrize("how", ["made", "ended"])

@@ -81,7 +81,7 @@ class Documents(Generic[T]):
             before = None if stored is None else self._decode(stored)
             after = change(before)
             if after is None or after == before:
-                if stored is not None:
+                if known and stored is not None:
                     self._last[key] = stored
                 return before
             try:
@@ -91,7 +91,8 @@ class Documents(Generic[T]):
                     written = await bounded(self.store.replace(key, to_document(after), stored.version))
             except Conflict:
                 continue
-            self._last[key] = written
+            if known:
+                self._last[key] = written
             return after
         raise StoreUnavailable(f"{key}: {TRIES} writes in a row were overtaken")
 

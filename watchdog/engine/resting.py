@@ -38,8 +38,10 @@ def as_before(seen: Seen, before: WorkloadState | None) -> bool:
 
 
 def settled(seen: Seen) -> bool:
-    """Whether the ledger has nothing to wait for: the release that runs has earned its grade."""
-    release = seen.record.release(seen.state.release.fingerprint) if seen.record and seen.state else None
+    """Whether the ledger has nothing to wait for: it knows which release runs, and that has earned its grade."""
+    if seen.record is None or seen.state is None or seen.record.current != seen.state.release.fingerprint:
+        return False
+    release = seen.record.release(seen.record.current)
     return release is not None and release.grade in (Grade.GOOD, Grade.ASSUMED_GOOD)
 
 
