@@ -195,6 +195,32 @@ async def test_a_restart_that_the_workload_tells_of_later_ends_the_doubt(shop: W
 
 
 @pytest.mark.asyncio
+async def test_a_series_that_is_absent_for_a_while_counts_from_where_it_was(shop: World):
+    signal, pod = shop.signal(), shop.pods[0]
+    await shop.poll(signal)
+    kept = pod.counts.pop("500")
+    pod.serve(good=1)
+    assert counted(await shop.poll(signal)) == {"api-a": (1, 0)}
+    assert counted(await shop.poll(signal)) == {"api-a": (0, 0)}
+    pod.counts["500"] = kept + 2
+    assert counted(await shop.poll(signal)) == {"api-a": (0, 2)}
+
+
+@pytest.mark.asyncio
+async def test_a_pod_whose_release_is_known_later_is_not_counted_twice(shop: World):
+    signal = shop.signal()
+    await shop.poll(signal)
+    new = await shop.start("api-b", None)  # type: ignore[arg-type]  # its ReplicaSet was not read yet
+    new.serve(bad=3)
+    assert counted(await shop.poll(signal))["api-b"] == (0, 3)
+    new.release = "bad"
+    new.serve(bad=1)
+    samples = await shop.poll(signal)
+    assert counted(samples)["api-b"] == (0, 1)
+    assert {one.release for one in samples if one.instance == "api-b"} == {"bad"}
+
+
+@pytest.mark.asyncio
 async def test_another_process_under_the_same_name_is_another_instance(shop: World):
     signal = shop.signal()
     await shop.poll(signal)

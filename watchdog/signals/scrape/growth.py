@@ -2,8 +2,8 @@
 
 Role: keeps the last look at one instance. Neighbours: `signal` has one `Watched` an instance. Pure. Guarantees: a series that is born between
 two looks counts from zero (the first burst of errors is not lost); a process that was started between two looks counts from
-zero; an instance seen for the first time counts from its next look on, unless it came between two looks at the workload a short while ago; counters
-that go back without a restart, and pages of several processes behind one address, count nothing, and nothing follows from them until
+zero; an instance seen for the first time counts from its next look on, unless it came between two looks at the workload a short while ago; a series that
+is absent for a while and comes back counts from where it was; counters that go back without a restart, and pages of several processes behind one address, count nothing, and nothing follows from them until
 `TRUST_LOOKS` looks in a row have only grown.
 Not guaranteed: that a restart is seen where the page names no start of its process and its counters have already passed where
 they were; fewer events are then counted than there were.
@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from watchdog.signals.scrape.page import NoAnswer, Page
+from watchdog.signals.scrape.page import MOST_SERIES, NoAnswer, Page
 from watchdog.signals.scrape.questions import Growth
 
 TRUST_LOOKS = 10
@@ -47,11 +47,10 @@ class Watched:
             return (page.series, self.appeared or at) if young else None
         if at - since > gap_s:
             raise NoAnswer(f"it was not read for {at - since:.0f} s: counting begins anew")
-        fresh = self._trusted(before, page, since, restarted=more)
-        grown = (
-            page.series if fresh else {key: value - before.series.get(key, 0.0) for key, value in page.series.items()}
-        )
-        return grown, since
+        if self._trusted(before, page, since, restarted=more):
+            return page.series, since
+        self.page = _with_absent(page, before)
+        return {key: value - before.series.get(key, 0.0) for key, value in page.series.items()}, since
 
     def _trusted(self, before: Page, page: Page, since: float, *, restarted: bool) -> bool:
         """Whether the process is a fresh one. Raises NoAnswer when two looks cannot be compared."""
@@ -72,3 +71,11 @@ class Watched:
             self.doubts -= 1
             raise NoAnswer("its counters went back before: they are believed again after a while")
         return fresh
+
+
+def _with_absent(page: Page, before: Page) -> Page:
+    """The page, with the last values of series that are not on it now: they may come back."""
+    absent = {key: value for key, value in before.series.items() if key not in page.series}
+    if not absent or len(absent) + len(page.series) > 2 * MOST_SERIES:
+        return page
+    return Page(series={**absent, **page.series}, born=page.born)

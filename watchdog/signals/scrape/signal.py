@@ -128,9 +128,14 @@ class ScrapeSignal:
     def _take_in(self, instances: Sequence[Instance], at: float) -> dict[Place, Instance]:
         """The instances of this look; new ones are remembered with the look before, and those that have left are forgotten."""
         places = {(one.name, one.release, one.address, self._port(one)): one for one in instances}
-        self._watched = {place: self._watched.get(place) or Watched(appeared=self._looked) for place in places}
+        self._watched = {place: self._known(place) or Watched(appeared=self._looked) for place in places}
         self._looked = at
         return places
+
+    def _known(self, place: Place) -> Watched | None:
+        """What is remembered of it, also from when its release was not known yet."""
+        name, _, address, port = place
+        return self._watched.get(place) or self._watched.get((name, None, address, port))
 
     async def _looks(self, places: Mapping[Place, Instance]) -> list[Sample | _Objection | None]:
         """All instances, those that were not looked at within the timeout among the objections."""
