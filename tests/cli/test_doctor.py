@@ -11,9 +11,9 @@ import pytest
 
 from tests.cli.conftest import NOON, Running
 from watchdog.cli import examination
-from watchdog.cli.doctor import code_of
 from watchdog.cli.examination import Examined, ask_sources, examine
 from watchdog.cli.exits import Exit
+from watchdog.cli.findings import code_of
 from watchdog.engine.board import Watch, WatchedSignal
 from watchdog.model import Counts, Finding, Owner, Ownership, Sample, TargetPolicy, Unknown
 from watchdog.ports import Platform, PollContext, Unavailable

@@ -71,7 +71,7 @@ def check(*, file: Path | None, live: bool, path: Path, form: str) -> int:
 
 
 def _live(terminal: Terminal, loaded: Loaded, answer: Mapping[str, Any], form: str, head: str) -> Exit:
-    from watchdog.cli.doctor import asked, code_of, table  # noqa: PLC0415 - imports every room, and this one
+    from watchdog.cli.findings import asked, code_of, table  # noqa: PLC0415 - imports every room
 
     found = asyncio.run(asked(loaded))
     answer = {**answer, "findings": [asdict(line) for line in found]}

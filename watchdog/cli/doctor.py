@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,17 +17,15 @@ from typing import TYPE_CHECKING
 import click
 
 from watchdog.cli.config import refused, warn
-from watchdog.cli.exits import Exit, Failed
+from watchdog.cli.exits import Failed
+from watchdog.cli.findings import code_of, table
 from watchdog.cli.options import asks_daemon, configured, daemon, shows
 from watchdog.cli.output import show
-from watchdog.cli.terminal import Terminal, current
-from watchdog.cli.text import plain
+from watchdog.cli.terminal import current
 
 if TYPE_CHECKING:
     from watchdog.cli.examination import Examined
     from watchdog.settings import Loaded
-
-_WORDS = {True: "ok", False: "failing", None: "unknown"}
 
 
 @click.command()
@@ -49,56 +47,12 @@ def doctor(*, path: Path, form: str) -> int:
     return code_of(found)
 
 
-def code_of(found: Sequence[Examined]) -> Exit:
-    """The worst of all lines: something missing, something unknown, all well."""
-    answers = {line.ok for line in found}
-    return Exit.NEGATIVE if False in answers else Exit.UNKNOWN if None in answers else Exit.OK
-
-
-def table(terminal: Terminal, found: Sequence[Examined]) -> list[str]:
-    """One line a question, and under it what helps."""
-    rows = [
-        [plain(line.subject), plain(line.question), terminal.word(_WORDS[line.ok]), plain(line.sentence)]
-        for line in found
-    ]
-    text = terminal.table(["TARGET", "QUESTION", "RESULT", "WHY"], rows)
-    helps = dict.fromkeys(line.next_command for line in found if line.ok is not True and line.next_command)
-    return [*text, *(["", "Next:", *(f"  {plain(command)}" for command in helps)] if helps else [])]
-
-
 def _known_good() -> Mapping[str, str] | None:
     try:
         answer = daemon().get("/status")
     except Failed:
         return None
     return {row["name"]: row.get("good") or "" for row in answer.get("targets", ())}
-
-
-async def asked(loaded: Loaded) -> list[Examined]:
-    """What each source of a configuration says now, for ``config check --live``. Changes nothing."""
-    from watchdog.cli.composition import Builder, Clients  # noqa: PLC0415 - imports every room
-    from watchdog.cli.examination import Examined, ask_sources  # noqa: PLC0415 - as above
-    from watchdog.clients.http import HttpClient  # noqa: PLC0415 - as above
-    from watchdog.engine.clock import SystemClock  # noqa: PLC0415 - as above
-    from watchdog.incidents import DirectoryFiles  # noqa: PLC0415 - as above
-    from watchdog.ports import Unavailable  # noqa: PLC0415 - as above
-    from watchdog.settings import Above, access  # noqa: PLC0415 - as above
-
-    clock = SystemClock()
-    clients = Clients(clock, HttpClient(clock))
-    builder = Builder(clients, secrets.token_bytes(32), DirectoryFiles(Path(loaded.settings.bundles), clock))
-    windows = {
-        (target.name, signal.name): signal.rule.for_s
-        for target in access.configured(loaded.settings)
-        for signal in target.signals
-        if isinstance(signal.rule, Above)
-    }
-    try:
-        return await ask_sources((await builder.setup(loaded)).watches, windows)
-    except Unavailable as error:
-        return [Examined(subject="(all)", question="reachable", ok=False, sentence=str(error))]
-    finally:
-        await clients.close()
 
 
 async def examined(loaded: Loaded, known_good: Mapping[str, str] | None) -> list[Examined]:

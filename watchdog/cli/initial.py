@@ -16,6 +16,7 @@ import click
 
 from watchdog.cli import doctor
 from watchdog.cli.exits import Exit, Failed
+from watchdog.cli.findings import table
 from watchdog.cli.terminal import current
 from watchdog.cli.text import plain
 
@@ -72,7 +73,7 @@ def init(
         where = ", ".join(namespaces) if namespaces else "the cluster"
         raise Failed(f"there is no Deployment, StatefulSet or DaemonSet in {where}", Exit.REFUSED, "watchdog init -A")
     text = written(found, counted, access)
-    looks = doctor.table(terminal, asyncio.run(doctor.examined(_loaded(text), None)))
+    looks = table(terminal, asyncio.run(doctor.examined(_loaded(text), None)))
     terminal.write("\n".join(["It was looked at from here (`watchdog doctor` does so again):", *looks, ""]), err=True)
     if file is None:
         terminal.write(text.rstrip("\n"))
