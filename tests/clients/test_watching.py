@@ -161,6 +161,16 @@ async def test_while_it_cannot_connect_nothing_is_known_and_it_tries_again(world
     assert world.watches.covers(PODS, since) is (answer != 410)
 
 
+async def test_a_place_that_the_server_refuses_again_and_again_is_given_up(world: World):
+    await world.watching()
+    world.pod("one")
+    await world.until(lambda: "one" in world.ear.heard)
+    world.server.faults.append(Fault("GET", 504, path="pods", times=2 * module.GIVEN_UP))
+    world.server.end_watches()
+    await world.until(lambda: world.ear.heard.count(None) == 2)
+    assert "resourceVersion" not in world.asked[-1]
+
+
 async def test_without_the_right_it_is_never_covered_and_asked_again_only_after_a_while(world: World, monkeypatch):
     world.server.denied.add(("watch", "pods"))
     world.watches.listen(PODS, world.ear)

@@ -37,6 +37,8 @@ SHORT_S = 5.0
 DENIED_S = 300.0
 """How long until a right that was missing is asked for again."""
 GONE = 410
+GIVEN_UP = 4
+"""Failures in a row after which a watch begins at the most recent state, wherever it was."""
 
 log = structlog.get_logger("watchdog.kubernetes")
 
@@ -161,8 +163,8 @@ class Watches:
 
     async def _failed(self, stream: _Stream, error: Exception, failures: int) -> None:
         wait = DENIED_S if isinstance(error, Forbidden | NotFound) else self._wait(failures)
-        if isinstance(error, Invalid) and error.status == GONE:
-            stream.version = ""
+        if (isinstance(error, Invalid) and error.status == GONE) or failures >= GIVEN_UP:
+            stream.version = ""  # also one that a restored server has never heard of: it answers 504 for ever
         if not stream.trouble:
             log.info("cannot watch: it is read again and again", action="watch", path=stream.path, reason=str(error))
         stream.trouble = str(error)
