@@ -23,7 +23,7 @@ from watchdog.testing.clock import WorldClock
 from watchdog.testing.kubernetes import FakeKubernetes, Fault
 
 PODS = api_path("v1", "pods", "shop")
-WITHIN_S = 5.0
+WITHIN_S = 20.0
 
 pytestmark = pytest.mark.asyncio
 
@@ -237,7 +237,7 @@ async def test_many_watches_leave_room_for_calls(world: World):
     for path, ear in zip(paths, ears, strict=True):
         world.watches.listen(path, ear)
     await world.until(lambda: len(world.server.watching) == len(paths))
-    async with asyncio.timeout(2.0):
+    async with asyncio.timeout(8.0):
         await world.client.list(PODS)
 
 
@@ -249,10 +249,12 @@ class Deaf:
 async def test_calls_are_bounded_whatever_watches(world: World):
     world.server.faults.append(Fault("GET", "hang", path="configmaps", times=1000))
     calls = [
-        asyncio.create_task(world.client.get(api_path("v1", "configmaps", "shop", str(n)), timeout_s=1.0))
+        asyncio.create_task(world.client.get(api_path("v1", "configmaps", "shop", str(n)), timeout_s=30.0))
         for n in range(AT_ONCE + 40)
     ]
     await world.until(lambda: sum("configmaps" in seen.path for seen in world.server.requests) >= AT_ONCE)
     await asyncio.sleep(0.2)
     assert sum("configmaps" in seen.path for seen in world.server.requests) == AT_ONCE
+    for call in calls:
+        call.cancel()
     await asyncio.gather(*calls, return_exceptions=True)

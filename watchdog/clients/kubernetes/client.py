@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from dataclasses import field
 from http import HTTPStatus
 from typing import Any, Self
@@ -189,7 +189,7 @@ class KubernetesClient:
                 await _check(call, response)
                 yield None
                 rest = b""
-                while part := await asyncio.wait_for(response.content.readany(), silent_s):
+                while part := await _within(silent_s, response.content.readany()):
                     *whole, rest = (rest + part).split(b"\n")
                     if len(rest) > LINE_CAP:
                         raise ServerTrouble(f"{call.words}: a line of more than {LINE_CAP} bytes")
@@ -289,6 +289,12 @@ class KubernetesClient:
             _request_timeout=call.timeout_s,
         )
         return response
+
+
+async def _within(seconds: float, part: Awaitable[bytes]) -> bytes:
+    """Not `asyncio.wait_for`: in Python 3.11 that loses a cancellation which comes together with the part."""
+    async with asyncio.timeout(seconds):
+        return await part
 
 
 def _dry(dry_run: bool) -> Mapping[str, str]:  # noqa: FBT001 - spelled out by every caller

@@ -75,6 +75,7 @@ class Watches:
         self._client, self._clock = client, clock
         self._chance = chance or random.Random()  # noqa: S311 - spreads load, keeps no secret
         self._streams: dict[str, _Stream] = {}
+        self._closed = False
 
     def listen(self, path: str, listener: Listener) -> None:
         """Tell `listener` of every change of the collection from now on, for as long as it is kept by somebody."""
@@ -93,6 +94,7 @@ class Watches:
 
     async def close(self) -> None:
         """End all watches."""
+        self._closed = True
         tasks = [stream.task for stream in self._streams.values() if stream.task is not None]
         self._streams.clear()
         for task in tasks:
@@ -104,7 +106,7 @@ class Watches:
     async def _run(self, stream: _Stream) -> None:
         """Until nobody listens any more."""
         failures = 0
-        while stream.listeners:
+        while stream.listeners and not self._closed:
             began = self._clock.monotonic()
             try:
                 await self._once(stream)
