@@ -254,6 +254,20 @@ def _by_namespace(entries: list[Manifest], folder: Path) -> Iterator[tuple[str, 
 # -- its life ----------------------------------------------------------------------------------------------------------
 
 
+def test_definitions_that_were_applied_by_hand_become_the_charts(
+    helm: Helm, kubectl: Kubectl, namespace: str, admin: KubeApi
+) -> None:
+    for name in ("pauses", "incidents"):
+        kubectl("apply", "-f", str(CHART / "files" / f"{name}.yaml"))
+    values = helm.values({**LEAST, "watched": [namespace]})
+    assert "cannot be imported" in helm("install", RELEASE, str(CHART), "--values", values, check=False)
+    helm("install", RELEASE, str(CHART), "--values", values, "--take-ownership")
+    owned = [entry["metadata"]["annotations"]["meta.helm.sh/release-namespace"] for entry in admin.items(DEFINITIONS)]
+    assert set(owned) == {helm.namespace}
+    helm("uninstall", RELEASE)
+    without_definitions(admin)
+
+
 class Pods:
     """What a kubelet would run for the chart, as processes: made anew when the pod template changes."""
 
@@ -364,13 +378,17 @@ def test_installed_upgraded_in_the_middle_of_a_countdown_and_uninstalled_it_acts
     assert not kubectl("get", "roles", "-n", shop.namespace, "-o", "name").strip()
     assert _lines(kubectl, own, "recovered")
     assert kubectl("get", "secrets", "-n", own, "-l", "store.watchdog/name", "-o", "name").strip()
+    without_definitions(shop.admin)
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _no_definitions_are_left(control_plane: ControlPlane) -> Iterator[None]:
     """The chart leaves its definitions, and other tests need them gone."""
     yield
-    admin = control_plane.api("admin")
+    without_definitions(control_plane.api("admin"))
+
+
+def without_definitions(admin: KubeApi) -> None:
     for entry in admin.items(DEFINITIONS):
         admin.delete(f"{DEFINITIONS}/{entry['metadata']['name']}")
     until = time.monotonic() + 20
