@@ -113,7 +113,7 @@ def _unended(evidence: Evidence) -> list[str]:
 def _forgotten(evidence: Evidence) -> list[str]:
     """A bad release that runs is somebody's affair; a write of ours stands in an incident."""
     found = []
-    known = _images(evidence.incidents)
+    known = images_of(evidence.incidents)
     if evidence.live in evidence.bad and evidence.live not in known:
         found.append(f"{evidence.live} runs, and no incident is about it")
     intents = sum(len(one.get(key, ())) for one in evidence.incidents for key in ("intents", "past_intents"))
@@ -123,5 +123,6 @@ def _forgotten(evidence: Evidence) -> list[str]:
     return found
 
 
-def _images(incidents: Sequence[dict[str, Any]]) -> set[str]:
+def images_of(incidents: Sequence[dict[str, Any]]) -> set[str]:
+    """What the incidents are about."""
     return {image for one in incidents for image in (one.get("blamed") or {}).get("images", {}).values()}

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tests.chaos.checker import Evidence, violations, writes_of
+from tests.chaos.checker import Evidence, images_of, violations, writes_of
 from tests.cluster.calls import NoAnswer
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.node.process import Node
@@ -219,8 +219,8 @@ class Story:
         except (NoAnswer, AssertionError, OSError):
             return ""
         words = [self._word(one) for one in incidents]
-        lost = live in (*BAD, WORSE) and not incidents
-        return f"{live}: {', '.join(words) or ('?' if lost else 'nothing')}"
+        lost = live in (*BAD, WORSE) and live not in images_of(incidents)
+        return f"{live}: {', '.join(words) or 'nothing'}" + (" ?" if lost else "")  # it has to be noticed first
 
     @staticmethod
     def _word(incident: dict[str, Any]) -> str:

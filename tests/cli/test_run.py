@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Running
+from watchdog.cli.composition import Assembly
+from watchdog.engine.daemon import LeaseLost
 
 
 @pytest.fixture
@@ -84,3 +86,16 @@ def test_a_second_daemon_beside_the_first_is_refused_in_a_sentence(nobody: Runni
         assert nobody("status").exit_code == 0
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)
+
+
+def test_a_lost_lease_ends_it_with_a_sentence_and_is_no_defect(
+    configuration: Path, nobody: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost(assembly: Assembly) -> None:
+        await assembly.close()
+        raise LeaseLost("the lease is lost: another holds it now")
+
+    monkeypatch.setattr("watchdog.cli.serving.serve", lost)
+    result = nobody("run", "-c", str(configuration))
+    assert (result.exit_code, "defect" in result.output) == (3, False)
+    assert "error: the lease is lost: another holds it now" in result.stderr

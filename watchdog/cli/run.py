@@ -38,9 +38,13 @@ async def _serve(path: Path, terminal: Terminal) -> None:
     from watchdog.cli.composition import assemble  # noqa: PLC0415 - imports every room
     from watchdog.cli.logs import configure  # noqa: PLC0415 - as above
     from watchdog.cli.serving import serve  # noqa: PLC0415 - as above
+    from watchdog.engine.daemon import LeaseLost  # noqa: PLC0415 - as above
 
     assembly = await assemble(path, terminal.environ)
     configuration = assembly.configuration
     log = configuration.loaded.settings.log
     configure(log.format.value, log.level.value, configuration.redactor)
-    await serve(assembly)
+    try:
+        await serve(assembly)
+    except LeaseLost as error:  # another daemon acts now; whoever started this one starts it anew, as one that follows
+        raise Failed(str(error), Exit.REFUSED, "watchdog status") from error
