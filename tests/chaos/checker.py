@@ -15,7 +15,7 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One change of the workload's image that was stored. `version` orders them."""
+    """A change of the workload's image that was stored, or any template of ours. `version` orders them."""
 
     version: int
     user: str
@@ -36,9 +36,13 @@ class Evidence:
     """Images that users suffer from."""
 
 
-def writes_of(events: Iterable[Event], name: str) -> tuple[Write, ...]:
-    """The stored changes of one Deployment's image, in the order in which they were stored."""
+def writes_of(events: Iterable[Event], name: str, us: str) -> tuple[Write, ...]:
+    """The stored changes of one Deployment's image, in the order in which they were stored.
+
+    A template that *we* wrote counts also when it changes no image: that is what doing it twice looks like.
+    """
     found: dict[int, Write] = {}
+    templates: set[int] = set()
     for event in events:
         about, answer = event.get("objectRef") or {}, event.get("responseObject") or {}
         mine = about.get("resource") == "deployments" and not about.get("subresource")
@@ -49,8 +53,13 @@ def writes_of(events: Iterable[Event], name: str) -> tuple[Write, ...]:
         begun = datetime.fromisoformat(event["requestReceivedTimestamp"]).timestamp()
         version = int(answer["metadata"]["resourceVersion"])
         found[version] = Write(version, event["user"]["username"], begun, containers[0]["image"])
+        asked = event.get("requestObject") or {}
+        if event["user"]["username"] == us and (asked.get("spec") or {}).get("template"):
+            templates.add(version)
     ordered = [found[version] for version in sorted(found)]
-    return tuple(one for n, one in enumerate(ordered) if n == 0 or one.image != ordered[n - 1].image)
+    return tuple(
+        one for n, one in enumerate(ordered) if n == 0 or one.image != ordered[n - 1].image or one.version in templates
+    )
 
 
 def violations(evidence: Evidence) -> list[str]:

@@ -245,7 +245,7 @@ class Story:
     def _evidence(self) -> Evidence:
         shop = self.shop
         return Evidence(
-            writes=writes_of(shop.plane.audit_events(namespace=shop.namespace), NAME),
+            writes=writes_of(shop.plane.audit_events(namespace=shop.namespace), NAME, shop.user),
             incidents=tuple(self._incidents()),
             live=shop.image(),
             paused=tuple(self.paused),

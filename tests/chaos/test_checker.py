@@ -11,6 +11,7 @@ from tests.chaos.checker import Evidence, Write, violations, writes_of
 
 GOOD, BAD = "shop:1", "shop:2-bad"
 CI, US = "ci", "watchdog"
+TEMPLATE = {"spec": {"template": {"spec": {}}}}
 INTENT = {"id": "i-1", "outcome": "issued"}
 CLOSED: dict[str, Any] = {"id": "shop-1", "stage": "closed", "blamed": {"images": {"shop": BAD}}, "intents": [INTENT]}
 RIGHT = Evidence(
@@ -68,9 +69,10 @@ def test_what_waits_for_a_person_is_no_violation(more: dict[str, Any]) -> None:
 
 def test_writes_are_read_in_the_order_in_which_they_were_stored_and_without_those_that_were_not() -> None:
     def event(
-        version: int, image: str, *, user: str = CI, code: int = 200, uri: str = "/x", **about: Any
+        version: int, image: str, *, user: str = CI, code: int = 200, uri: str = "/x", asked: Any = None, **about: Any
     ) -> dict[str, Any]:
         return {
+            "requestObject": asked,
             "objectRef": {"resource": "deployments", **about},
             "requestURI": uri,
             "responseStatus": {"code": code},
@@ -89,9 +91,11 @@ def test_writes_are_read_in_the_order_in_which_they_were_stored_and_without_thos
         event(130, GOOD, uri="/x?dryRun=All", user=US),
         event(140, GOOD, code=409, user=US),
         event(150, "shop:x", subresource="status"),
-        event(160, GOOD, user=US),
+        event(160, GOOD, user=US, asked=TEMPLATE),
+        event(170, GOOD, user=US, asked={"metadata": {"annotations": {}}}),
+        event(180, GOOD, user=US, asked=TEMPLATE),  # the same once more
     ]
-    assert [(write.version, write.user, write.image) for write in writes_of(events, "shop")] == [
-        (9, CI, GOOD), (100, CI, BAD), (160, US, GOOD),
+    assert [(write.version, write.user, write.image) for write in writes_of(events, "shop", US)] == [
+        (9, CI, GOOD), (100, CI, BAD), (160, US, GOOD), (180, US, GOOD),
     ]  # fmt: skip
-    assert writes_of(events, "other") == ()
+    assert writes_of(events, "other", US) == ()

@@ -8,7 +8,6 @@ runs beside it; exit code 0 = all well, 1 = something is missing, 7 = something 
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +17,7 @@ import click
 
 from watchdog.cli.config import refused, warn
 from watchdog.cli.exits import Failed
-from watchdog.cli.findings import code_of, table
+from watchdog.cli.findings import code_of, table, workshop
 from watchdog.cli.options import asks_daemon, configured, daemon, shows
 from watchdog.cli.output import show
 from watchdog.cli.terminal import current
@@ -57,7 +56,7 @@ def _known_good() -> Mapping[str, str] | None:
 
 async def examined(loaded: Loaded, known_good: Mapping[str, str] | None) -> list[Examined]:
     """Everything about a configuration and the outside that it names; `known_good` as in `examination.examine`."""
-    from watchdog.cli.composition import Builder, Clients, objects_of  # noqa: PLC0415 - imports every room
+    from watchdog.cli.composition import objects_of  # noqa: PLC0415 - imports every room
     from watchdog.cli.examination import (  # noqa: PLC0415 - as above
         Examined,
         examine,
@@ -65,29 +64,21 @@ async def examined(loaded: Loaded, known_good: Mapping[str, str] | None) -> list
         places,
         state_in_cluster,
     )
-    from watchdog.clients.http import HttpClient  # noqa: PLC0415 - as above
-    from watchdog.engine.clock import SystemClock  # noqa: PLC0415 - as above
-    from watchdog.incidents import DirectoryFiles  # noqa: PLC0415 - as above
     from watchdog.ports import Unavailable  # noqa: PLC0415 - as above
     from watchdog.redaction import Redactor  # noqa: PLC0415 - as above
 
-    clock = SystemClock()
-    clients = Clients(clock, HttpClient(clock))
-    # The writers that are built here never get a permit: their office's secret is thrown away.
-    builder = Builder(clients, secrets.token_bytes(32), DirectoryFiles(Path(loaded.settings.bundles), clock))
     kept = places(loaded.settings.state.sqlite_path, loaded.settings.bundles)
-    try:
-        cluster = loaded.settings.state.kubernetes
-        if cluster is not None:
-            client = await clients.cluster(cluster.kubeconfig or "", cluster.context or "")
-            kept = [*kept, *await state_in_cluster(client, cluster.namespace, cluster.name)]
-            objects = await objects_of(cluster, clients, Redactor())
-            if objects is not None:
-                asked = objects_in_cluster(client, objects.pauses, objects.incidents, cluster.namespace)
-                kept = [*kept, *await asked]
-        setup = await builder.setup(loaded)
-        return [*kept, *await examine(setup.watches, known_good)]
-    except Unavailable as error:
-        return [*kept, Examined(subject="(all)", question="reachable", ok=False, sentence=str(error))]
-    finally:
-        await clients.close()
+    async with workshop(loaded) as (builder, clients):
+        try:
+            cluster = loaded.settings.state.kubernetes
+            if cluster is not None:
+                client = await clients.cluster(cluster.kubeconfig or "", cluster.context or "")
+                kept = [*kept, *await state_in_cluster(client, cluster.namespace, cluster.name)]
+                objects = await objects_of(cluster, clients, Redactor())
+                if objects is not None:
+                    asked = objects_in_cluster(client, objects.pauses, objects.incidents, cluster.namespace)
+                    kept = [*kept, *await asked]
+            setup = await builder.setup(loaded)
+            return [*kept, *await examine(setup.watches, known_good)]
+        except Unavailable as error:
+            return [*kept, Examined(subject="(all)", question="reachable", ok=False, sentence=str(error))]

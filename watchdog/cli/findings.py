@@ -7,7 +7,8 @@ Role: shared by ``doctor`` and ``config check --live``. Guarantees: changes noth
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from watchdog.cli.terminal import Terminal
 from watchdog.cli.text import plain
 
 if TYPE_CHECKING:
+    from watchdog.cli.composition import Builder, Clients
     from watchdog.cli.examination import Examined
     from watchdog.settings import Loaded
 
@@ -39,28 +41,39 @@ def table(terminal: Terminal, found: Sequence[Examined]) -> list[str]:
     return [*text, *(["", "Next:", *(f"  {plain(command)}" for command in helps)] if helps else [])]
 
 
-async def asked(loaded: Loaded) -> list[Examined]:
-    """What each source of a configuration says now, for ``config check --live``. Changes nothing."""
+@asynccontextmanager
+async def workshop(loaded: Loaded) -> AsyncIterator[tuple[Builder, Clients]]:
+    """What builds the targets of a configuration without a daemon; every client is closed at the end.
+
+    The writers that are built here never get a permit: their office's secret is thrown away.
+    """
     from watchdog.cli.composition import Builder, Clients  # noqa: PLC0415 - imports every room
-    from watchdog.cli.examination import Examined, ask_sources  # noqa: PLC0415 - as above
     from watchdog.clients.http import HttpClient  # noqa: PLC0415 - as above
     from watchdog.engine.clock import SystemClock  # noqa: PLC0415 - as above
     from watchdog.incidents import DirectoryFiles  # noqa: PLC0415 - as above
-    from watchdog.ports import Unavailable  # noqa: PLC0415 - as above
-    from watchdog.settings import Above, access  # noqa: PLC0415 - as above
 
     clock = SystemClock()
     clients = Clients(clock, HttpClient(clock))
-    builder = Builder(clients, secrets.token_bytes(32), DirectoryFiles(Path(loaded.settings.bundles), clock))
+    try:
+        yield Builder(clients, secrets.token_bytes(32), DirectoryFiles(Path(loaded.settings.bundles), clock)), clients
+    finally:
+        await clients.close()
+
+
+async def asked(loaded: Loaded) -> list[Examined]:
+    """What each source of a configuration says now, for ``config check --live``. Changes nothing."""
+    from watchdog.cli.examination import Examined, ask_sources  # noqa: PLC0415 - imports every room
+    from watchdog.ports import Unavailable  # noqa: PLC0415 - as above
+    from watchdog.settings import Above, access  # noqa: PLC0415 - as above
+
     windows = {
         (target.name, signal.name): signal.rule.for_s
         for target in access.configured(loaded.settings)
         for signal in target.signals
         if isinstance(signal.rule, Above)
     }
-    try:
-        return await ask_sources((await builder.setup(loaded)).watches, windows)
-    except Unavailable as error:
-        return [Examined(subject="(all)", question="reachable", ok=False, sentence=str(error))]
-    finally:
-        await clients.close()
+    async with workshop(loaded) as (builder, _):
+        try:
+            return await ask_sources((await builder.setup(loaded)).watches, windows)
+        except Unavailable as error:
+            return [Examined(subject="(all)", question="reachable", ok=False, sentence=str(error))]

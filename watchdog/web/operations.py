@@ -133,7 +133,7 @@ def _status() -> JsonObject:
         store=object_of(ok=FLAG, sentence=TEXT),
         outbox=object_of(depth=WHOLE, last_error=TEXT),
         targets=list_of(ref("Target")),
-        pauses=list_of(ANY_OBJECT),
+        pauses=list_of(ref("Pause")),
         counters={"type": "object", "additionalProperties": NUMBER},
     )
 
@@ -171,7 +171,7 @@ def _about_the_service() -> Mapping[str, Operation]:
     rows = object_of(at=MOMENT, incidents=list_of(ref("IncidentRow")))
     wanted: Mapping[str, JsonObject] = {"target": TEXT, "open": {"enum": ["true", "false"]}}
     one = object_of(incident=ref("Incident"), report=maybe(TEXT))
-    pauses = object_of(at=MOMENT, pauses=list_of(ANY_OBJECT))
+    pauses = object_of(at=MOMENT, pauses=list_of(ref("Pause")))
     return {
         "status": Operation(summary="The whole service on one screen", gives=_status()),
         "health": Operation(summary="Every loop with its last progress", gives=health),
@@ -212,9 +212,9 @@ def _about_targets() -> Mapping[str, Operation]:
 
 
 def _pausing() -> Mapping[str, Operation]:
-    pause = maybe(ANY_OBJECT)
+    pause = maybe(ref("Pause"))
     paused = object_of(pause=pause, **ACKNOWLEDGED)
-    ended = object_of(ended=list_of(ANY_OBJECT), **ACKNOWLEDGED)
+    ended = object_of(ended=list_of(ref("Pause")), **ACKNOWLEDGED)
     stopped = object_of(cancelled=list_of(TEXT), running=list_of(TEXT), pause=pause, **ACKNOWLEDGED)
     ends = {"scope": LINE, "why": WHY, "for_s": maybe(SECONDS), "until": maybe(MOMENT), "as": AS}
     which = {"scope": LINE, "as": AS}
@@ -234,7 +234,7 @@ def _on_targets() -> Mapping[str, Operation]:
     drilled = object_of(target=TEXT, drill=TEXT, parts=list_of(part), report=maybe(TEXT), ok=FLAG, **decided)
     tell = {"tell": FLAG, "as": AS}
     armed, which = object_of(armed=list_of(TEXT), sentence=TEXT), {"target": maybe(LINE), "as": AS}
-    graded = object_of(release=ANY_OBJECT, sentence=TEXT)
+    graded = object_of(release=ref("Release"), sentence=TEXT)
     loaded = object_of(reloaded=FLAG, hash=TEXT, problems=list_of(TEXT), sentence=TEXT)
     return {
         "rollback": Operation(summary="Roll back by hand, through the same gate", gives=rolled, takes=back, waits=True),
@@ -247,7 +247,7 @@ def _on_targets() -> Mapping[str, Operation]:
 
 def _on_incidents() -> Mapping[str, Operation]:
     about = {"incident": TEXT, "sentence": TEXT}
-    approved, cancelled = object_of(approval=ANY_OBJECT, **about), object_of(fingerprint=TEXT, **about)
+    approved, cancelled = object_of(approval=ref("Approval"), **about), object_of(fingerprint=TEXT, **about)
     judged, verdict = object_of(reviewed=TEXT, **about), {"verdict": {"enum": ["right", "wrong"]}, **REASONED}
     no, word = "Say no: no automatic act on that release", "A person's word on a closed incident"
     return {

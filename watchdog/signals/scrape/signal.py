@@ -196,7 +196,7 @@ class ScrapeSignal:
         now = self._clock.now()
         if not page.of(self.question.selectors[0]):
             watched.look(page, now, entry.restarts, gap_s=self._gap_s)  # what is not there yet will count from zero
-            raise _NotThere(f"{self.question.selectors[0].text} matches nothing on the page")
+            raise NoAnswer(f"{self.question.selectors[0].text} matches nothing on the page")
         if isinstance(self.question, Within):
             reading, words = self.question.judged(page)
             return self._sample(entry, now - self._every_s, reading, f"{words} on {entry.name}")
@@ -224,10 +224,6 @@ class ScrapeSignal:
     def _unknown(self, reason: str) -> Sample:
         now = self._clock.now()
         return Sample(signal=self.name, start=now, end=now, reading=Unknown(reason=reason), detail=reason)
-
-
-class _NotThere(NoAnswer):
-    """The metric is on this page not, or not yet."""
 
 
 @record
